@@ -1,0 +1,7 @@
+"""python -m plmhead"""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

@@ -1,0 +1,169 @@
+"""Artifacts made or changed by other hands than `save`: amend a config, seal a pair made by hand, upgrade version 0."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import json
+from .config import MAX_CONFIG_BYTES, type_name
+from .errors import FormatError, InputError, mismatch
+from .fitted import normalise_labels
+from .head import Head, from_bytes, load, pair_paths, read_file
+from .npy import read_arrays
+from .writer import build, seal, write_pair
+from .zip import MAX_NPZ_BYTES, read_members
+
+# What scikit-learn's LogisticRegression takes when nothing is said; a pair sealed by hand starts from these.
+_SEAL_DEFAULTS: dict[str, Any] = {
+    "model_type": "LogisticRegression",
+    "sklearn_version": None,
+    "C": 1.0,
+    "penalty": "l2",
+    "l1_ratio": None,
+    "solver": "lbfgs",
+    "class_weight": None,
+    "max_iter": 100,
+    "random_state": None,
+    "esm_model": None,
+    "esm_revision": None,
+    "batch_size": None,
+    "device": None,
+    "embedding": None,
+}
+_WRITTEN_BY_SEAL = ("format", "format_version", "min_reader", "self_test", "golden", "npz_sha256", "config_sha256")
+
+
+def amend(artifact: str | os.PathLike[str], changes: Iterable[tuple[str, str | None]] = ()) -> Head:
+    """Applies (JSON pointer, JSON text or None to remove) to the config, seals it again and writes it.
+
+    Without changes it seals a config that was edited by hand. The NPZ must be the one the config was written for.
+    Raises FormatError where the result is not a valid artifact (nothing is written then), InputError for a bad change.
+    """
+    npz_path, config_path = pair_paths(artifact)
+    root = _object(read_file(config_path, "config", MAX_CONFIG_BYTES))
+    for where, text in changes:
+        _change(root, where, text)
+    npz = read_file(npz_path, "npz", MAX_NPZ_BYTES)
+    config = seal(root)
+    head = from_bytes(npz, config, require_verified=True)
+    write_pair(npz_path, config_path, npz, config)
+    return head
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    root = json.parse(data)
+    if not isinstance(root, dict):
+        raise mismatch("FIELD_TYPE", "", type_name(root), "object")
+    return root
+
+
+def _change(root: dict[str, Any], where: str, text: str | None) -> None:
+    names = [part.replace("~1", "/").replace("~0", "~") for part in where.split("/")[1:]]
+    if not where.startswith("/") or not names[-1]:
+        raise InputError("METADATA", where, "found no JSON pointer of a member, expected one such as /training/dataset")
+    parent: Any = root
+    for name in names[:-1]:
+        if not isinstance(parent, dict):
+            raise InputError("METADATA", where, f"found {type_name(parent)} on the way, expected objects")
+        parent = parent.setdefault(name, {})
+    if not isinstance(parent, dict):
+        raise InputError("METADATA", where, f"found {type_name(parent)} on the way, expected objects")
+    if text is None:
+        parent.pop(names[-1], None)
+        return
+    try:
+        parent[names[-1]] = json.parse(text.encode())
+    except FormatError as fault:
+        raise InputError("METADATA", where, f"found {text!r}, expected JSON ({fault.message}); quote strings: '\"text\"'") from None
+
+
+def seal_pair(artifact: str | os.PathLike[str]) -> Head:
+    """Makes a valid version 1 artifact, in place, of an NPZ written by `numpy.savez` and a minimal config.
+
+    The config needs `link` alone; whatever else it holds is kept, and the rest takes scikit-learn's defaults.
+    Raises FormatError where the arrays or the members do not fit the format, InputError METADATA without a link.
+    """
+    npz_path, config_path = pair_paths(artifact)
+    given = _object(read_file(config_path, "config", MAX_CONFIG_BYTES))
+    if given.get("link") not in ("logistic", "softmax"):
+        raise InputError("METADATA", "/link", f"found {given.get('link')!r}, expected \"logistic\" (2 classes) or \"softmax\" (3 or more)")
+    members = {**_SEAL_DEFAULTS, "decision": None, **{name: value for name, value in given.items() if name not in _WRITTEN_BY_SEAL}}
+    if members["link"] == "logistic" and members["decision"] is None:
+        members["decision"] = {"threshold": 0.5, "assay_thresholds": {}}
+    # Integers of any width and a scalar intercept, as version 0 takes them: hand-made arrays have them.
+    arrays = read_arrays(read_members(read_file(npz_path, "npz", MAX_NPZ_BYTES)), members["link"], 0)
+    return _write(artifact, members, arrays.coef, arrays.intercept, arrays.classes, arrays.n_iter)
+
+
+def upgrade(artifact: str | os.PathLike[str], output: str | os.PathLike[str], family: str | None = None) -> Head:
+    """Writes a version 0 pair as version 1. Same coefficients, same scores; the embedding contract is marked `version-0`.
+
+    `family` (esm1b, esm1v, esm2) is taken from the model's name where it can be.
+    Raises FormatError for an invalid pair, InputError METADATA where the family is unknown or the pair is not version 0.
+    """
+    head = load(artifact)
+    if head.format_version != "0":
+        raise InputError("METADATA", "/format_version", f"found version {head.format_version}, expected version 0")
+    old = head.config
+    family = family or _family(old["esm_model"])
+    name = Path(old["esm_model"]).name if old["esm_model"].startswith(("/", ".")) else old["esm_model"]
+    members = {
+        **_SEAL_DEFAULTS,
+        **{key: old.get(key) for key in _SEAL_DEFAULTS if key not in ("l1_ratio", "embedding")},
+        "penalty": old["penalty"] if old["penalty"] in ("l1", "l2", "elasticnet", None) else "l2",
+        "esm_model": name,
+        "link": "logistic",
+        "decision": {"threshold": head.threshold, "assay_thresholds": head.assay_thresholds},
+        "embedding": _field_contract(family, name, old["esm_revision"], head.n_features_in),
+    }
+    members["class_weight"] = _ordered_weights(old["class_weight"], head)
+    return _write(output, members, head.coef, head.intercept, head.classes, head.n_iter)
+
+
+def _family(model: str) -> str:
+    match = re.search(r"esm(1b|1v|2)", model.lower())
+    if match is None:
+        raise InputError("METADATA", "/esm_model", f"found {model!r}, whose family is not in its name, expected --family esm1b, esm1v or esm2")
+    return f"esm{match.group(1)}"
+
+
+def _field_contract(family: str, checkpoint: str, revision: str | None, dimension: int) -> dict[str, Any]:
+    return {
+        "origin": "version-0",
+        "family": family,
+        "checkpoint": checkpoint,
+        "revision": revision if revision and re.fullmatch(r"[0-9a-f]{40}", revision) else None,
+        "weights_sha256": None,
+        "dimension": dimension,
+        "layer": "last",
+        "pooling": "mean",
+        "accumulate": "float32",
+        "l2_normalized": False,
+        "alphabet": "esm1b-33",
+        "max_residues": 1022,
+        "too_long": "truncate",  # the training code in the field cuts long sequences
+        "dtype": "float32",
+        "accuracy": "exact",
+    }
+
+
+def _ordered_weights(weights: Any, head: Head) -> Any:
+    if not isinstance(weights, dict):
+        return weights
+    from .config import class_key
+
+    keys = [class_key(label) for label in head.classes.tolist()]
+    return {key: weights[key] for key in keys if key in weights}
+
+
+def _write(artifact: str | os.PathLike[str], members: dict[str, Any], coef: Any, intercept: Any, classes: Any, n_iter: Any) -> Head:
+    counts = n_iter if n_iter.dtype in (np.int32, np.int64) else n_iter.astype(np.int64)
+    built = build(members, coef, intercept, normalise_labels(classes), counts)
+    write_pair(*pair_paths(artifact), built.npz, built.config)
+    return built.head

@@ -1,0 +1,270 @@
+"""Sequences to embeddings with onnxruntime, held to the embedding contract: SPEC.md sections 15 and 16.
+
+An encoder is one ONNX file, `input_ids` and `attention_mask` (int64) in, `pooled` (float32) out, and one JSON entry that
+states its side of the contract. Two small encoders with random weights ship with the package; they are for trying and
+testing, not for science.
+"""
+
+import hashlib
+import importlib.resources
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import InputError
+from .sequences import MAX_RESIDUES, check_too_long, golden_sequences, normalise, tokenize
+
+_ENTRY_TYPES = {
+    "name": str, "file": str, "sha256": str, "family": str, "weights_sha256": (str, type(None)), "dimension": int,
+    "dtype": str, "accuracy": str, "max_residues": int, "note": str,
+}  # fmt: skip
+_ENTRY_CHOICES = {
+    "family": ("esm1b", "esm1v", "esm2"),
+    "dtype": ("float32", "float16", "bfloat16"),
+    "accuracy": ("exact", "fast"),
+    "max_residues": (MAX_RESIDUES,),
+}
+#: The members of a config's `embedding` that an encoder must match; the others say how, not what, it computes.
+_COMPARED = (
+    "family", "checkpoint", "weights_sha256", "dimension", "layer", "pooling", "accumulate", "l2_normalized", "alphabet",
+    "max_residues",
+)  # fmt: skip
+
+
+class Encoder:
+    """An encoder that is ready to run; `load_encoder` makes one."""
+
+    def __init__(self, entry: dict[str, Any], session: Any, too_long: str) -> None:
+        self.name: str = entry["name"]
+        self.dimension: int = entry["dimension"]
+        self.too_long = too_long
+        self._entry = entry
+        self._session = session
+
+    @property
+    def contract(self) -> dict[str, Any]:
+        """The `embedding` object of a config (SPEC.md section 6), members in the order of its table."""
+        return {
+            "origin": "plmhead",
+            "family": self._entry["family"],
+            "checkpoint": self.name,
+            "revision": None,
+            "weights_sha256": self._entry["weights_sha256"],
+            "dimension": self.dimension,
+            "layer": "last",
+            "pooling": "mean",
+            "accumulate": "float32",
+            "l2_normalized": False,
+            "alphabet": "esm1b-33",
+            "max_residues": self._entry["max_residues"],
+            "too_long": self.too_long,
+            "dtype": self._entry["dtype"],
+            "accuracy": self._entry["accuracy"],
+        }
+
+    def embed(
+        self,
+        sequences: Sequence[str],
+        batch_size: int = 8,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> np.ndarray:
+        """Return the embeddings, float32 of shape (len(sequences), dimension), in the order of the input.
+
+        All sequences are checked before the first is embedded. Equal sequences are embedded once, and batches hold
+        neighbours in length; neither moves a value by more than 1e-5. `progress(done, total)` is called after each
+        batch and counts distinct sequences.
+
+        Raises InputError: SEQUENCE_EMPTY, SEQUENCE_LETTER, SEQUENCE_LENGTH at "/row"; ENCODER for what is not a list
+        of strings, a batch size below 1, or a graph that fails.
+        """
+        texts = self._normalised(sequences)
+        if batch_size < 1:
+            raise InputError("ENCODER", "batch_size", f"found {batch_size}, expected at least 1")
+        # Longest first: if memory does not suffice, the first batch says so. The text as second key fixes the batches.
+        distinct = sorted(set(texts), key=lambda text: (-len(text), text))
+        values = np.empty((len(distinct), self.dimension), dtype=np.float32)
+        for start in range(0, len(distinct), batch_size):
+            batch = distinct[start : start + batch_size]
+            values[start : start + len(batch)] = self._run(batch)
+            if progress:
+                progress(start + len(batch), len(distinct))
+        place = {text: row for row, text in enumerate(distinct)}
+        return values[[place[text] for text in texts]] if texts else values
+
+    def _normalised(self, sequences: Sequence[str]) -> list[str]:
+        if isinstance(sequences, (str, bytes)):
+            raise InputError("ENCODER", "sequences", "found one string, expected a list of strings")
+        texts = []
+        for row, text in enumerate(sequences):
+            if not isinstance(text, str):
+                raise InputError("ENCODER", f"/{row}", f"found {type(text).__name__}, expected a string")
+            texts.append(normalise(text, f"/{row}", self.too_long))
+        return texts
+
+    def _run(self, batch: list[str]) -> np.ndarray:
+        """The embeddings of one batch, float32 of shape (len(batch), dimension)."""
+        input_ids, attention_mask = tokenize(batch)
+        try:
+            (pooled,) = self._session.run(["pooled"], {"input_ids": input_ids, "attention_mask": attention_mask})
+        except Exception as fault:  # onnxruntime's errors have no common class of their own
+            raise InputError("ENCODER", self.name, f"onnxruntime failed: {fault}") from fault
+        expected = (len(batch), self.dimension)
+        if pooled.shape != expected or pooled.dtype != np.float32:
+            found = f"{pooled.dtype} of shape {pooled.shape}"
+            raise InputError("ENCODER", self.name, f"the graph gave {found}, expected float32 of shape {expected}")
+        if not np.isfinite(pooled).all():
+            raise InputError("ENCODER", self.name, "the graph gave NaN or infinity, expected finite embeddings")
+        return pooled
+
+
+def list_encoders() -> list[dict[str, Any]]:
+    """Return the entries of the encoders that ship with the package: name, family, dimension, note and digests."""
+    return json.loads((_package_folder() / "encoders.json").read_text(encoding="utf-8"))
+
+
+def load_encoder(
+    name_or_path: str | Path,
+    providers: Sequence[Any] | None = None,
+    *,
+    too_long: str = "error",
+) -> Encoder:
+    """Load an encoder by its name in `list_encoders`, or by the path of an ONNX file.
+
+    Beside an ONNX file NAME.onnx of your own stands NAME.json with the members of an entry of encoders.json. The file's
+    SHA-256 is compared before onnxruntime sees a byte. `too_long` ("error" or "truncate") is what happens past 1,022
+    residues: pass what the head's config says. `providers` are onnxruntime's, by default the CPU alone.
+
+    Raises InputError ENCODER: unknown name, unreadable or changed file, a faulty entry, an absent provider; ImportError
+    when onnxruntime is not installed.
+    """
+    check_too_long(too_long)
+    entry, data = _read_encoder(name_or_path)
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != entry["sha256"]:
+        raise InputError("ENCODER", entry["file"], f"found SHA-256 {digest}, expected {entry['sha256']}")
+    return Encoder(entry, _open_session(data, entry["file"], providers), too_long)
+
+
+def golden_embeddings(encoder: Encoder) -> np.ndarray:
+    """Return the embeddings of the six golden sequences, float32 of shape (6, dimension)."""
+    return encoder.embed(golden_sequences())
+
+
+def check_contract(encoder: Encoder, config_embedding: dict[str, Any] | None) -> None:
+    """Raise InputError ENCODER, at /embedding/NAME, where the encoder is not the one that a head was trained on.
+
+    `config_embedding` is the `embedding` object of a config. A `weights_sha256` that is null on either side is not
+    compared. `too_long` belongs to the caller: see `load_encoder`.
+    """
+    if config_embedding is None:
+        raise InputError("ENCODER", "/embedding", "found null: the head takes vectors, no encoder belongs to it")
+    own = encoder.contract
+    for member in _COMPARED:
+        wanted = config_embedding[member]
+        if member == "weights_sha256" and None in (wanted, own[member]):
+            continue
+        if own[member] != wanted:
+            message = f"found {member} {own[member]!r} in the encoder {encoder.name}, expected {wanted!r}"
+            raise InputError("ENCODER", f"/embedding/{member}", message, "use the encoder that the head was trained on")
+
+
+def check_golden(encoder: Encoder, config: dict[str, Any], coef: np.ndarray, intercept: np.ndarray) -> float | None:
+    """Compare the encoder with the golden results in a config (SPEC.md section 16).
+
+    `coef` has shape (rows, dimension), `intercept` (rows,). Returns the largest absolute difference between decisions, or
+    None when the config has no golden results.
+
+    Raises InputError GOLDEN at /golden/j: the first sequence whose embedding values or decisions differ too much. Before
+    that, what `check_contract` raises.
+    """
+    if config["golden"] is None:
+        return None
+    check_contract(encoder, config["embedding"])
+    slack = 100.0 if config["embedding"]["accuracy"] == "fast" else 1.0
+    own = golden_embeddings(encoder).astype(np.float64)
+    terms = own[:, np.newaxis, :] * coef.astype(np.float64)  # (6, rows, dimension)
+    # A plain sum: its order matters only to the 1e-15, the tolerance is 1e-4.
+    decisions = terms.sum(axis=2) + intercept.astype(np.float64)
+    largest = 0.0
+    for j, record in enumerate(config["golden"]):
+        values = np.array(record["embedding"], dtype=np.float64)
+        found = own[j, : len(values)]
+        _check_close(f"/golden/{j}", "embedding value", found, values, slack * (1e-4 + 1e-4 * np.abs(values)))
+        wanted = np.array(record["decision"], dtype=np.float64)
+        tolerance = slack * 1e-4 * np.maximum(1.0, np.abs(terms[j]).sum(axis=1))
+        _check_close(f"/golden/{j}", "decision", decisions[j], wanted, tolerance)
+        largest = max(largest, float(np.abs(decisions[j] - wanted).max()))
+    return largest
+
+
+def _check_close(where: str, what: str, found: np.ndarray, wanted: np.ndarray, tolerance: np.ndarray) -> None:
+    far = ~(np.abs(found - wanted) <= tolerance)  # written so that NaN is far
+    if far.any():
+        i = int(far.argmax())
+        message = f"found {what} {i} = {found[i]:.9g}, expected {wanted[i]:.9g} within {tolerance[i]:.2g}"
+        raise InputError("GOLDEN", where, message)
+
+
+def _package_folder() -> Any:
+    return importlib.resources.files(__package__) / "encoders"
+
+
+def _read_encoder(name_or_path: str | Path) -> tuple[dict[str, Any], bytes]:
+    """Return (entry, bytes of the ONNX file)."""
+    shipped = {entry["name"]: entry for entry in list_encoders()}
+    if name_or_path in shipped:
+        entry = shipped[str(name_or_path)]
+        return entry, (_package_folder() / entry["file"]).read_bytes()
+    path = Path(name_or_path)
+    if path.suffix.lower() != ".onnx":
+        message = f"found no encoder of this name, expected {', '.join(shipped)} or a file NAME.onnx"
+        raise InputError("ENCODER", str(name_or_path), message)
+    sidecar = path.with_suffix(".json")
+    try:
+        return _checked_entry(sidecar.read_bytes(), sidecar.name, path.name), path.read_bytes()
+    except OSError as fault:
+        missing = Path(fault.filename or path).name
+        raise InputError("ENCODER", missing, f"cannot be read: {fault.strerror}") from fault
+
+
+def _checked_entry(text: bytes, where: str, file: str) -> dict[str, Any]:
+    """The entry in a JSON file of the user's, its members checked."""
+    try:
+        entry = json.loads(text)
+    except (ValueError, RecursionError) as fault:
+        raise InputError("ENCODER", where, f"is not JSON: {fault}") from fault
+    if not isinstance(entry, dict) or sorted(entry) != sorted(_ENTRY_TYPES):
+        found = ", ".join(entry) if isinstance(entry, dict) else type(entry).__name__
+        raise InputError("ENCODER", where, f"found the members {found}, expected {', '.join(_ENTRY_TYPES)}")
+    for member, kind in _ENTRY_TYPES.items():
+        value = entry[member]
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise InputError("ENCODER", where, f"found {member} {value!r}, which has the wrong type")
+        if value not in _ENTRY_CHOICES.get(member, (value,)):
+            raise InputError("ENCODER", where, f"found {member} {value!r}, expected one of {_ENTRY_CHOICES[member]}")
+    if entry["file"] != file:
+        raise InputError("ENCODER", where, f"found file {entry['file']!r}, expected {file!r}")
+    return entry
+
+
+def _open_session(data: bytes, where: str, providers: Sequence[Any] | None) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as fault:
+        raise ImportError("running an encoder needs onnxruntime: pip install plmhead[onnx]") from fault
+    wanted = list(providers) if providers is not None else ["CPUExecutionProvider"]
+    # onnxruntime goes on without a provider that it does not have; here that is an error.
+    present = onnxruntime.get_available_providers()
+    for provider in wanted:
+        name = provider if isinstance(provider, str) else provider[0]
+        if name not in present:
+            raise InputError("ENCODER", "providers", f"found {name}, expected one of {', '.join(present)}")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(data, options, providers=wanted)
+    except Exception as fault:  # onnxruntime's errors have no common class of their own
+        raise InputError("ENCODER", where, f"onnxruntime cannot open it: {fault}") from fault

@@ -1,0 +1,238 @@
+"""A head: loaded, checked, ready to score. Bytes in, values out; `load` is the only function that touches files."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import score
+from .config import MAX_CONFIG_BYTES, Config, check_agreement, parse_config
+from .errors import FormatError, InputError, mismatch
+from .npy import Arrays, read_arrays
+from .zip import MAX_NPZ_BYTES, read_members
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
+
+
+class Head:
+    """A classifier head that scores by the pinned arithmetic of SPEC section 13.
+
+    Attributes
+    ----------
+    coef : float64 or float32 array (rows, n_features_in), read-only; rows is 1 for two classes
+    intercept : float64 or float32 array (rows,), read-only
+    classes : array (k,) of int64, float64, bool or str labels, read-only
+    n_features_in : int
+    n_iter : integer array (1,) or (rows,), read-only
+    link : "logistic" or "softmax"
+    config : dict, a copy of the config's members
+    format_version : "0" or the version in the file, such as "1.0"
+    verified : bool; True where digests and self-test were checked (never for version 0)
+    npz_sha256 : hexadecimal SHA-256 of the NPZ
+    """
+
+    def __init__(self, config: Config, arrays: Arrays, npz_sha256: str) -> None:
+        self._decision = config.decision
+        self._coef = arrays.coef.astype(np.float64)
+        self._intercept = arrays.intercept.astype(np.float64)
+        self.coef = arrays.coef
+        self.intercept = arrays.intercept
+        self.classes = arrays.classes
+        self.n_features_in = arrays.n_features_in
+        self.n_iter = arrays.n_iter
+        self.link = config.link
+        self.config = copy.deepcopy(config.members)
+        self.format_version = self.config.get("format_version", "0")
+        self.verified = False
+        self.npz_sha256 = npz_sha256
+        self.classes.setflags(write=False)
+
+    @property
+    def threshold(self) -> float | None:
+        """The stored decision threshold; None for softmax."""
+        return None if self._decision is None else float(self._decision["threshold"])
+
+    @property
+    def assay_thresholds(self) -> dict[str, float] | None:
+        """Threshold by assay type; None for softmax."""
+        return None if self._decision is None else {name: float(t) for name, t in self._decision["assay_thresholds"].items()}
+
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Decisions: shape (m,) for two classes, (m, k) for more, as scikit-learn's `decision_function`.
+
+        X is (m, n_features_in) of float32 or float64; lists and integers are taken as float64.
+        Raises InputError: INPUT_DTYPE, INPUT_SHAPE, INPUT_NONFINITE, DECISION_NONFINITE.
+        """
+        z = self._score(X)
+        return z[:, 0] if self.link == "logistic" else z
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Probabilities, shape (m, k), columns in the order of `classes`. Raises as `decision_function`."""
+        return score.probabilities(self._score(X), self.link)
+
+    def predict(self, X: ArrayLike, threshold: float | None = None, assay_type: str | None = None) -> NDArray[Any]:
+        """Labels, shape (m,), members of `classes`.
+
+        A named assay type decides the threshold, else the argument, else the stored one; 0.5 means decision > 0.
+        Raises InputError as `decision_function`, and THRESHOLD, ASSAY_TYPE.
+        """
+        in_force = self.threshold_in_force(threshold, assay_type)
+        return self._labels(self._score(X), in_force)
+
+    def score_all(
+        self, X: ArrayLike, threshold: float | None = None, assay_type: str | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[Any]]:
+        """Decisions (m, rows), probabilities (m, k) and labels (m,) in one pass. Raises as `predict`."""
+        in_force = self.threshold_in_force(threshold, assay_type)
+        z = self._score(X)
+        return z, score.probabilities(z, self.link), self._labels(z, in_force)
+
+    def to_sklearn(self) -> LogisticRegression:
+        """A fitted scikit-learn LogisticRegression with these arrays and parameters (needs scikit-learn)."""
+        from .sklearn_bridge import to_estimator
+
+        return to_estimator(self)
+
+    def _score(self, X: ArrayLike) -> NDArray[np.float64]:
+        x = _matrix(X, self.n_features_in)
+        z = score.decisions(x, self._coef, self._intercept)
+        finite = np.isfinite(z).all(axis=1)
+        if not finite.all():
+            row = int(np.argmin(finite))
+            raise InputError("DECISION_NONFINITE", f"/{row}", "found a decision that overflows binary64, expected a finite one")
+        return z
+
+    def _labels(self, z: NDArray[np.float64], threshold: float) -> NDArray[Any]:
+        if self.link == "softmax":
+            return self.classes[np.argmax(z, axis=1)] if len(z) else self.classes[:0]
+        # scikit-learn's rule at 0.5: a tiny positive decision is class 1 although p1 rounds to 0.5.
+        chosen = z[:, 0] > 0.0 if threshold == 0.5 else score.logistic(z[:, 0])[:, 1] > threshold
+        return self.classes[chosen.astype(np.intp)]
+
+    def threshold_in_force(self, threshold: float | None, assay_type: str | None) -> float:
+        """The threshold that P7 chooses; 0.5, without meaning, for softmax. Raises InputError THRESHOLD, ASSAY_TYPE."""
+        if threshold is not None:
+            if self.link == "softmax":
+                raise InputError("THRESHOLD", "threshold", "found a threshold, expected none: this head has more than two classes")
+            if not isinstance(threshold, (int, float, np.integer, np.floating)) or not 0 <= threshold <= 1:
+                raise InputError("THRESHOLD", "threshold", f"found {threshold!r}, expected a number from 0 to 1")
+        if assay_type is not None:
+            known = self.assay_thresholds or {}
+            if assay_type not in known:
+                raise InputError("ASSAY_TYPE", "assay_type", f"found {assay_type!r}, expected one of: {', '.join(known) or 'none'}")
+            return known[assay_type]
+        if threshold is None:
+            return 0.5 if self.threshold is None else self.threshold
+        return float(threshold)
+
+
+def _matrix(X: ArrayLike, features: int) -> NDArray[np.floating]:
+    """X as a checked (m, features) array of float32 or float64 (P1)."""
+    try:
+        x = np.asarray(X)
+    except ValueError:
+        raise InputError("INPUT_SHAPE", "X", "found rows of different lengths, expected a matrix") from None
+    # Integers that binary64 holds exactly, as people type them; an int64 matrix is more likely a mistake.
+    if x.dtype.kind in "iu" and (not isinstance(X, np.ndarray) or x.dtype.itemsize < 8):
+        x = x.astype(np.float64)
+    if x.dtype not in (np.float32, np.float64):
+        raise InputError("INPUT_DTYPE", "X", f"found {x.dtype}, expected float32 or float64")
+    if x.ndim != 2 or x.shape[1] != features:
+        hint = "; pass one row as X.reshape(1, -1)" if x.ndim == 1 else ""
+        raise InputError("INPUT_SHAPE", "X", f"found shape {x.shape}, expected (rows, {features}){hint}")
+    finite = np.isfinite(x)
+    if not finite.all():
+        row, column = divmod(int(np.argmin(finite.ravel())), features)
+        raise InputError("INPUT_NONFINITE", f"/{row}/{column}", f"found {x[row, column]}, expected a finite value")
+    return x
+
+
+def from_bytes(npz: bytes, config: bytes, *, require_verified: bool = False) -> Head:
+    """A head from the bytes of its two files, every rule of the specification checked, in its order.
+
+    Raises FormatError.
+    """
+    if len(config) > MAX_CONFIG_BYTES:
+        raise mismatch("FILE_SIZE", "config", f"{len(config)} bytes", f"at most {MAX_CONFIG_BYTES}")
+    if len(npz) > MAX_NPZ_BYTES:
+        raise mismatch("FILE_SIZE", "npz", f"{len(npz)} bytes", f"at most {MAX_NPZ_BYTES}")
+    parsed = parse_config(bytes(config))
+    if require_verified and parsed.version[0] == 0:
+        raise FormatError("NOT_VERIFIED", "/format", "found version 0, which has no digests, expected a verified artifact")
+    digest = hashlib.sha256(npz).hexdigest()
+    if parsed.version[0] and digest != parsed.members["npz_sha256"]:
+        raise mismatch("NPZ_DIGEST", "/npz_sha256", digest, parsed.members["npz_sha256"])
+    return _assemble(parsed, bytes(npz), digest)
+
+
+def _assemble(parsed: Config, npz: bytes, digest: str) -> Head:
+    major = min(parsed.version[0], 1)
+    arrays = read_arrays(read_members(npz), parsed.link, major)
+    if major:
+        check_agreement(parsed.members, len(arrays.coef), arrays.n_features_in, arrays.classes.tolist())
+    score.check_environment()
+    head = Head(parsed, arrays, digest)
+    if major:
+        _check_self_test(head)
+        head.verified = True
+    return head
+
+
+def self_test_records(coef: NDArray[np.floating], intercept: NDArray[np.floating], link: str) -> list[dict[str, list[str]]]:
+    """E2: what `self_test` must hold for these parameters."""
+    inputs = score.self_test_inputs(coef.shape[1])
+    z = score.decisions(inputs, coef.astype(np.float64), intercept.astype(np.float64))
+    finite = np.isfinite(z).all(axis=1)
+    p = score.probabilities(np.where(finite[:, None], z, 0.0), link)
+    return [{"decision": score.bits(z[j]), "probability": score.bits(p[j])} for j in range(score.SELF_TESTS)]
+
+
+def _check_self_test(head: Head) -> None:
+    computed = self_test_records(head.coef, head.intercept, head.link)
+    for j, (stored, own) in enumerate(zip(head.config["self_test"], computed, strict=True)):
+        for part in ("decision", "probability"):
+            where = f"/self_test/{j}/{part}"
+            if any(word[0] in "7f" and word[1:3] == "ff" for word in own["decision"]):
+                raise mismatch("SELF_TEST", where, own["decision"][0], "a finite decision")
+            if stored[part] != own[part]:
+                raise mismatch("SELF_TEST", where, " ".join(own[part]), " ".join(stored[part]))
+
+
+def pair_paths(artifact: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """The NPZ and config paths of `PATH/NAME`, `PATH/NAME.npz` or `PATH/NAME_config.json` (R1)."""
+    text = os.fspath(artifact)
+    name = text.removesuffix(".npz") if text.endswith(".npz") else text.removesuffix("_config.json")
+    return Path(f"{name}.npz"), Path(f"{name}_config.json")
+
+
+def read_file(path: Path, word: str, most: int) -> bytes:
+    """The bytes of one file of a pair, refused before it is read when it is too large.
+
+    Raises FormatError FILE_UNREADABLE, FILE_SIZE.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+    except OSError as fault:
+        raise FormatError("FILE_UNREADABLE", word, f"found no readable file {path} ({fault.strerror}), expected one") from None
+    if len(data) > most:
+        raise FormatError("FILE_SIZE", word, f"found more than {most} bytes, expected at most {most}")
+    return data
+
+
+def load(artifact: str | os.PathLike[str], *, require_verified: bool = False) -> Head:
+    """Loads `PATH/NAME`, `PATH/NAME.npz` or `PATH/NAME_config.json`; each file is read once.
+
+    Raises FormatError.
+    """
+    npz_path, config_path = pair_paths(artifact)
+    config = read_file(config_path, "config", MAX_CONFIG_BYTES)
+    npz = read_file(npz_path, "npz", MAX_NPZ_BYTES)
+    return from_bytes(npz, config, require_verified=require_verified)

@@ -1,0 +1,155 @@
+"""The pinned arithmetic (SPEC sections 12 and 13). Every numpy call below is one rounded IEEE operation per element.
+
+numpy's own sum, dot, exp and expit are not used: their order or their bits depend on the build.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import FormatError
+
+Floats = NDArray[np.float64]
+
+LANES = 8
+SELF_TESTS = 8
+_BLOCK_VALUES = 2**17  # binary64 values a working buffer holds: small enough for the cache
+
+
+def _constant(bits: int) -> float:
+    return float(np.uint64(bits).view(np.float64))
+
+
+_OVERFLOW = _constant(0x40862E42FEFA39EF)
+_UNDERFLOW = _constant(0xC0874910D52D3051)
+_LN2HI = _constant(0x3FE62E42FEE00000)
+_LN2LO = _constant(0x3DEA39EF35793C76)
+_INVLN2 = _constant(0x3FF71547652B82FE)
+_P1 = _constant(0x3FC555555555553E)
+_P2 = _constant(0xBF66C16C16BEBD93)
+_P3 = _constant(0x3F11566AAF25DE2C)
+_P4 = _constant(0xBEBBBD41C5D26BF1)
+_P5 = _constant(0x3E66376972BEA4D0)
+
+
+def decisions(x: NDArray[np.floating], coef: Floats, intercept: Floats) -> Floats:
+    """P2 for a batch: x (m, n) binary32 or binary64, coef (rows, n), intercept (rows,) -> (m, rows) float64.
+
+    Eight lanes run side by side; features are the outer loop, so that the order of additions is the written one.
+    """
+    rows, features = coef.shape
+    blocks = -(-features // LANES)
+    weights = np.zeros((rows, blocks * LANES))
+    weights[:, :features] = coef
+    weights = weights.reshape(rows, blocks, LANES, 1)
+    out = np.empty((len(x), rows))
+    step = max(1, _BLOCK_VALUES // (rows * LANES))
+    with np.errstate(all="ignore"):
+        for start in range(0, len(x), step):
+            part = x[start : start + step]
+            # Zero padding is harmless: a lane starts at +0 and +0 + (+0) = +0, and s + 0 = s.
+            columns = np.zeros((blocks * LANES, len(part)))
+            columns[:features] = part.T
+            columns = columns.reshape(blocks, LANES, len(part))
+            s = np.zeros((rows, LANES, len(part)))
+            product = np.empty_like(s)
+            for block in range(blocks):
+                np.multiply(columns[block], weights[:, block], out=product)
+                np.add(s, product, out=s)
+            even = (s[:, 0] + s[:, 4]) + (s[:, 2] + s[:, 6])
+            odd = (s[:, 1] + s[:, 5]) + (s[:, 3] + s[:, 7])
+            out[start : start + step] = ((even + odd) + intercept[:, None]).T
+    return out
+
+
+def exp(x: Floats) -> Floats:
+    """The fdlibm exp (SPEC section 13), element by element, for finite x of any shape."""
+    x = np.asarray(x, dtype=np.float64)
+    with np.errstate(all="ignore"):
+        high = (x.view(np.uint64) >> np.uint64(32)) & np.uint64(0x7FFFFFFF)
+        negative = np.signbit(x)
+        tiny = high < 0x3E300000
+        # Where another branch decides, 0 goes through the polynomial so that no step meets a huge k.
+        inside = np.where(tiny | (x > _OVERFLOW) | (x < _UNDERFLOW), 0.0, x)
+        half = np.where(negative, -0.5, 0.5)
+        k = np.where(high < 0x3FF0A2B2, np.where(negative, -1.0, 1.0), np.trunc(_INVLN2 * inside + half))
+        k = np.where(high <= 0x3FD62E42, 0.0, k)
+        hi = inside - k * _LN2HI
+        lo = k * _LN2LO
+        r = hi - lo
+        t = r * r
+        c = r - t * (_P1 + t * (_P2 + t * (_P3 + t * (_P4 + t * _P5))))
+        unscaled = 1.0 - ((r * c) / (c - 2.0) - r)
+        y = 1.0 - ((lo - (r * c) / (2.0 - c)) - hi)
+        result = np.where(k == 0.0, unscaled, _scale(y, k.astype(np.int64)))
+    result = np.where(tiny, 1.0 + x, result)
+    result = np.where(x > _OVERFLOW, np.inf, result)
+    return np.where(x < _UNDERFLOW, 0.0, result)
+
+
+def _power_of_two(exponent: NDArray[np.int64]) -> Floats:
+    """2^exponent for exponents of normal numbers, from the bits."""
+    return ((exponent + 1023) << 52).view(np.float64)
+
+
+def _scale(y: Floats, k: NDArray[np.int64]) -> Floats:
+    largest = (y * 2.0) * 2.0**1023
+    normal = y * _power_of_two(np.clip(k, -1021, 1023))
+    subnormal = (y * _power_of_two(np.clip(k + 1000, -1021, 1023))) * 2.0**-1000
+    return np.where(k == 1024, largest, np.where(k >= -1021, normal, subnormal))
+
+
+def logistic(z: Floats) -> Floats:
+    """P4: decisions (m,) -> probabilities (m, 2), columns p0 and p1."""
+    with np.errstate(all="ignore"):
+        p1 = 1.0 / (1.0 + exp(-z))
+    return np.stack([1.0 - p1, p1], axis=-1)
+
+
+def softmax(z: Floats) -> Floats:
+    """P5: decisions (m, k) -> probabilities (m, k), summed from the first class to the last."""
+    # Finite decisions can differ by more than binary64 holds; exp of -infinity is 0, as for any very negative number.
+    with np.errstate(all="ignore"):
+        shifted = np.maximum(z - z.max(axis=1, keepdims=True), -np.finfo(np.float64).max)
+    e = exp(shifted)
+    total = e[:, 0].copy()
+    for column in range(1, z.shape[1]):
+        total = total + e[:, column]
+    return e / total[:, None]
+
+
+def probabilities(z: Floats, link: str) -> Floats:
+    """Decisions (m, rows) -> probabilities (m, k)."""
+    if link == "logistic":
+        return logistic(z[:, 0])
+    return softmax(z) if len(z) else z.copy()
+
+
+def self_test_inputs(features: int) -> Floats:
+    """E2: the eight inputs, shape (8, features). Exact in binary64."""
+    i = np.arange(features, dtype=np.int64)
+    j = np.arange(SELF_TESTS, dtype=np.int64)[:, None]
+    residue = ((8 * i + j) * 2_654_435_761) % 2**32
+    return (residue - 2**31) / 2.0**31 * 2.0**j
+
+
+def bits(values: Floats) -> list[str]:
+    """Each value's 64 bits as 16 hexadecimal digits."""
+    return [f"{word:016x}" for word in np.ascontiguousarray(values, dtype=np.float64).view(np.uint64).ravel().tolist()]
+
+
+def check_environment() -> None:
+    """E1, computed at run time by the same numpy that scores.
+
+    Raises FormatError ENVIRONMENT.
+    """
+    ulp = math.ldexp(1.0, -52)
+    with np.errstate(all="ignore"):
+        halves = np.array([2.0**-1022, 5e-324]) * np.array([0.5, 1.0])
+        sums = np.array([1.0, 1.0, -1.0, 1.0 + ulp]) + np.array([ulp / 2, 3 * ulp / 4, -ulp / 2, ulp / 2])
+    expected = np.array([1.0, 1.0 + ulp, -1.0, 1.0 + 2 * ulp])
+    if not (halves.view(np.uint64) != 0).all() or not (sums == expected).all():
+        raise FormatError("ENVIRONMENT", "npz", "found flushed subnormals or another rounding, expected IEEE 754 to nearest even")

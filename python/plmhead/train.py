@@ -1,0 +1,150 @@
+"""Embeddings and labels in, a fitted estimator and its cross-validation out. Reads like a methods section.
+
+scikit-learn does all of it; this file chooses the folds, the scores and the names under which they are stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to fit: scikit-learn's parameters, and the folds."""
+
+    C: float = 1.0
+    max_iter: int = 1000
+    solver: str = "lbfgs"
+    class_weight: str | None = None
+    random_state: int | None = 42
+    standardize: bool = False
+    folds: int = 10
+    stratified: bool = True
+
+
+class Trained(NamedTuple):
+    """A fitted estimator, and `metrics` as the config holds them (SPEC section 6)."""
+
+    estimator: Any
+    metrics: dict[str, Any]
+
+
+def make_estimator(settings: Settings) -> Any:
+    """An unfitted LogisticRegression, behind a StandardScaler where asked. Raises ImportError without scikit-learn."""
+    try:
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+    except ImportError:
+        raise ImportError("training needs scikit-learn: pip install 'plmhead[train]'") from None
+
+    model = LogisticRegression(
+        C=settings.C,
+        max_iter=settings.max_iter,
+        solver=settings.solver,
+        class_weight=settings.class_weight,
+        random_state=settings.random_state,
+    )
+    return make_pipeline(StandardScaler(), model) if settings.standardize else model
+
+
+def train(
+    X: NDArray[np.floating], y: NDArray[Any], settings: Settings, progress: Callable[[int, int], None] | None = None
+) -> Trained:
+    """Cross-validates, then fits on all rows. X is (m, n) float32 or float64, y (m,) labels of two or more classes.
+
+    A scaler is fitted inside each fold. `progress(done, folds)` is called after each fold.
+    Raises InputError DATA where the rows do not suffice for the folds.
+    """
+    if len(X) != len(y):
+        raise InputError("DATA", "y", f"found {len(X)} embeddings and {len(y)} labels, expected as many")
+    classes, codes = np.unique(y, return_inverse=True)
+    _check_folds(classes, codes, settings)
+    scores = _cross_validate(X, y, codes, settings, progress)
+    estimator = _fit(settings, X, y)
+    metrics = {
+        "train": evaluate(codes, estimator.predict_proba(X)),
+        "cross_validation": {"folds": settings.folds, "stratified": settings.stratified, "scores": scores},
+    }
+    return Trained(estimator, metrics)
+
+
+def _check_folds(classes: NDArray[Any], codes: NDArray[np.integer], settings: Settings) -> None:
+    if len(classes) < 2:
+        raise InputError("DATA", "y", f"found the one class {classes.tolist()}, expected two or more")
+    least = int(np.bincount(codes).min()) if settings.stratified else len(codes)
+    if settings.folds < 2 or settings.folds > least:
+        found = f"{least} rows in the smallest class" if settings.stratified else f"{least} rows"
+        raise InputError("DATA", "folds", f"found {settings.folds} folds for {found}, expected 2 to {least}", "pass --folds")
+
+
+def _fit(settings: Settings, X: NDArray[np.floating], y: NDArray[Any]) -> Any:
+    try:
+        return make_estimator(settings).fit(X, y)
+    except ValueError as fault:  # a parameter that scikit-learn refuses
+        raise InputError("ESTIMATOR", "parameters", f"scikit-learn refused: {fault}") from fault
+
+
+def _cross_validate(
+    X: NDArray[np.floating],
+    y: NDArray[Any],
+    codes: NDArray[np.integer],
+    settings: Settings,
+    progress: Callable[[int, int], None] | None,
+) -> dict[str, dict[str, float | None]]:
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    kind = StratifiedKFold if settings.stratified else KFold
+    folds = kind(n_splits=settings.folds, shuffle=True, random_state=settings.random_state)
+    results = []
+    for done, (fit_rows, test_rows) in enumerate(folds.split(X, codes), start=1):
+        estimator = _fit(settings, X[fit_rows], y[fit_rows])
+        results.append(evaluate(codes[test_rows], estimator.predict_proba(X[test_rows])))
+        if progress:
+            progress(done, settings.folds)
+    return {name: _mean_std([result[name] for result in results]) for name in results[0]}
+
+
+def _mean_std(values: list[float | None]) -> dict[str, float | None]:
+    """Mean and population standard deviation over folds; null where a fold's value is undefined."""
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return {"mean": None, "std": None}
+    return {"mean": float(np.mean(known)), "std": float(np.std(known))}
+
+
+def evaluate(codes: NDArray[np.integer], probabilities: NDArray[np.floating]) -> dict[str, float | None]:
+    """Accuracy, precision, recall, F1 and ROC AUC of probabilities (m, k) against class codes (m,).
+
+    Two classes: of class 1. More: macro averages, ROC AUC one against the rest. Undefined scores are None.
+    """
+    from sklearn import metrics
+
+    k = probabilities.shape[1]
+    predicted = probabilities.argmax(axis=1)
+    average = "binary" if k == 2 else "macro"
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(codes, predicted, average=average, zero_division=np.nan)
+    auc = None
+    if len(np.unique(codes)) == k:
+        auc = metrics.roc_auc_score(codes, probabilities[:, 1]) if k == 2 else metrics.roc_auc_score(codes, probabilities, multi_class="ovr")
+    scores = {"accuracy": metrics.accuracy_score(codes, predicted), "precision": precision, "recall": recall, "f1": f1, "roc_auc": auc}
+    return {name: None if value is None or not np.isfinite(value) else float(value) for name, value in scores.items()}
+
+
+def metrics_table(metrics: dict[str, Any]) -> str:
+    """The scores as lines of text, for people."""
+    cross = metrics["cross_validation"]
+    kind = "stratified " if cross["stratified"] else ""
+    lines = [f"{'':10}{'train':>8}   {cross['folds']}-fold {kind}cross-validation"]
+    for name, train_score in metrics["train"].items():
+        fold = cross["scores"][name]
+        mean = "undefined" if fold["mean"] is None else f"{fold['mean']:.4f} ± {fold['std']:.4f}"
+        lines.append(f"{name:10}{'undefined' if train_score is None else f'{train_score:.4f}':>8}   {mean}")
+    return "\n".join(lines)

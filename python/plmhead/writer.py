@@ -1,0 +1,212 @@
+"""From a fitted estimator to the two files. Both are built, checked by the strict loader and proved in memory before a byte is written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import score
+from .config import ROOT_FIELDS
+from .errors import InputError
+from .fitted import Fitted, read_estimator
+from .head import Head, from_bytes, pair_paths, self_test_records
+from .npy import write_array
+from .prove import Proof, prove
+from .zip import write_members
+
+FORMAT_VERSION = "1.0"
+
+
+class Saved(NamedTuple):
+    """The paths of the pair, and what the writer proved."""
+
+    npz: Path
+    config: Path
+    proof: Proof
+
+
+class ArtifactBytes(NamedTuple):
+    npz: bytes
+    config: bytes
+    head: Head
+
+
+def save(
+    estimator: Any,
+    name: str | os.PathLike[str],
+    *,
+    embedding: Mapping[str, Any] | None = None,
+    golden_embeddings: NDArray[np.float32] | None = None,
+    esm_revision: str | None = None,
+    batch_size: int | None = None,
+    device: str | None = None,
+    threshold: float = 0.5,
+    assay_thresholds: Mapping[str, float] | None = None,
+    metrics: Mapping[str, Any] | None = None,
+    training: Mapping[str, Any] | None = None,
+    extensions: Mapping[str, Any] | None = None,
+    quiet: bool = False,
+) -> Saved:
+    """Writes `NAME.npz` and `NAME_config.json`; the bytes are a function of the arguments alone.
+
+    estimator: a fitted LogisticRegression, LogisticRegressionCV, or Pipeline of StandardScaler and one of them.
+    embedding: the embedding contract (SPEC section 6), or None for a head on other features.
+    golden_embeddings: float32 (6, n_features_in), the encoder's vectors of the golden sequences, or None.
+    Prints to standard error what it proved, unless `quiet`.
+
+    Raises InputError: ESTIMATOR or LABELS for what the format cannot hold, PROOF where the artifact, the formula and scikit-learn
+    disagree; FormatError for metadata that the format does not allow. Earlier files stay as they are when it raises.
+    """
+    fitted = read_estimator(estimator)
+    encoder = {
+        "esm_model": None if embedding is None else embedding["checkpoint"],
+        "esm_revision": esm_revision,
+        "batch_size": batch_size,
+        "device": device,
+    }
+    members: dict[str, Any] = {
+        **fitted.parameters,
+        **encoder,
+        "link": fitted.link,
+        "decision": None if fitted.link == "softmax" else {"threshold": threshold, "assay_thresholds": dict(assay_thresholds or {})},
+        "embedding": None if embedding is None else dict(embedding),
+        "metrics": metrics,
+        "training": _training(training, fitted),
+        "extensions": extensions,
+    }
+    built = build(members, *fitted.folded_parameters(), fitted.classes, fitted.n_iter, golden_embeddings)
+    proof = prove(built.head, fitted, estimator)
+    npz_path, config_path = pair_paths(name)
+    write_pair(npz_path, config_path, built.npz, built.config)
+    if not quiet:
+        print(f"plmhead: wrote {npz_path} and {config_path.name}; proved on {proof}", file=sys.stderr)
+    return Saved(npz_path, config_path, proof)
+
+
+def _training(training: Mapping[str, Any] | None, fitted: Fitted) -> dict[str, Any] | None:
+    merged = {**(training or {}), **({"folded": fitted.folded} if fitted.folded else {})}
+    return merged or None
+
+
+def build(
+    members: Mapping[str, Any],
+    coef: NDArray[np.floating],
+    intercept: NDArray[np.floating],
+    classes: NDArray[Any],
+    n_iter: NDArray[np.integer],
+    golden_embeddings: NDArray[np.float32] | None = None,
+) -> ArtifactBytes:
+    """The bytes of a pair, sealed, and the head that the strict loader makes of them.
+
+    `members` are the config's members without format, versions, golden, self_test and digests. Raises FormatError, InputError.
+    """
+    npz = write_members(
+        {
+            "coef": write_array(coef),
+            "intercept": write_array(intercept),
+            "classes": write_array(classes),
+            "n_features_in": write_array(np.array([coef.shape[1]], dtype=np.int64)),
+            "n_iter": write_array(n_iter),
+        }
+    )
+    link = members["link"]
+    records = self_test_records(coef, intercept, link)
+    if any(word[1:3] == "ff" and word[0] in "7f" for record in records for word in record["decision"]):
+        raise InputError("ESTIMATOR", "estimator", "found coefficients so large that the self-test overflows, expected smaller ones; scale the features")
+    full = {
+        **members,
+        "format": "plmhead",
+        "format_version": FORMAT_VERSION,
+        "min_reader": FORMAT_VERSION,
+        "golden": _golden(golden_embeddings, coef, intercept, link),
+        "self_test": records,
+        "npz_sha256": hashlib.sha256(npz).hexdigest(),
+    }
+    config = seal(full)
+    return ArtifactBytes(npz, config, from_bytes(npz, config))
+
+
+def _golden(
+    embeddings: NDArray[np.float32] | None, coef: NDArray[np.floating], intercept: NDArray[np.floating], link: str
+) -> list[dict[str, list[float]]] | None:
+    if embeddings is None:
+        return None
+    z = score.decisions(embeddings, coef.astype(np.float64), intercept.astype(np.float64))
+    p = score.probabilities(z, link)
+    return [
+        {"embedding": [float(v) for v in e[:16]], "decision": d.tolist(), "probability": q.tolist()} for e, d, q in zip(embeddings, z, p, strict=True)
+    ]
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _member_text(value: Any) -> str:
+    """One line a value; a list of objects or an object of the config one line an entry."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "[\n    " + ",\n    ".join(map(_text, value)) + "\n  ]"
+    if isinstance(value, dict) and value:
+        return "{\n    " + ",\n    ".join(f"{_text(name)}: {_text(item)}" for name, item in value.items()) + "\n  }"
+    return _text(value)
+
+
+def seal(members: Mapping[str, Any]) -> bytes:
+    """A config's bytes in table order, ending with its digest (SPEC section 5). Optional members that are None are left out.
+
+    Raises InputError where a value is not JSON.
+    """
+    known = [field.name for field in ROOT_FIELDS if field.required or members.get(field.name) is not None]
+    ordered = [name for name in known if name in members] + [name for name in members if name not in {field.name for field in ROOT_FIELDS}]
+    ordered = [name for name in ordered if name != "config_sha256"]
+    try:
+        lines = [f"  {_text(name)}: {_member_text(members[name])},\n" for name in ordered]
+        head = ("{\n" + "".join(lines) + "  ").encode("utf-8")
+    except (TypeError, ValueError) as fault:
+        raise InputError("METADATA", "config", f"found a value that JSON cannot hold ({fault}), expected JSON") from None
+    return head + b'"config_sha256": "' + hashlib.sha256(head).hexdigest().encode() + b'"\n}\n'
+
+
+def _write_beside(path: Path, data: bytes) -> Path:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return temporary
+
+
+def write_pair(npz_path: Path, config_path: Path, npz: bytes, config: bytes) -> None:
+    """Replaces the pair: both files are complete beside the targets first, and a failed second step puts the first back.
+
+    Raises InputError OUTPUT; the earlier files are then as they were.
+    """
+    new: list[Path] = []
+    backup = npz_path.with_name(f".{npz_path.name}.{os.getpid()}.old")
+    try:
+        for path, data in ((npz_path, npz), (config_path, config)):
+            new.append(_write_beside(path, data))
+        if npz_path.exists():
+            os.link(npz_path, backup)
+        os.replace(new[0], npz_path)
+        try:
+            os.replace(new[1], config_path)
+        except OSError:
+            if backup.exists():
+                os.replace(backup, npz_path)
+            else:
+                npz_path.unlink()
+            raise
+    except OSError as fault:
+        raise InputError("OUTPUT", str(npz_path), f"found that the pair cannot be written ({fault.strerror}), expected a writable folder") from None
+    finally:
+        for path in (*new, backup):
+            path.unlink(missing_ok=True)

@@ -1,0 +1,43 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SHARED = REPOSITORY.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real sequences and a published head; they are not part of the project."""
+    folder = SHARED / "data"
+    if not folder.exists():
+        pytest.skip("needs ../shared/data, which is not part of the project")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def plmhead_command() -> list[str]:
+    return [sys.executable, "-m", "plmhead"]
+
+
+@pytest.fixture
+def run(plmhead_command):
+    """Runs the Python command line; the completed process, with text."""
+
+    def runner(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*plmhead_command, *map(str, arguments)], capture_output=True, text=True, timeout=120, **options
+        )
+
+    return runner
