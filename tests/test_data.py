@@ -1,5 +1,6 @@
 """Tables and labels: what a CSV or FASTA file gives, and how its faults are reported."""
 
+import contextlib
 import csv
 import io
 from pathlib import Path
@@ -8,8 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from plmhead.data import parse_labels, read_table
+from plmhead.data import parse_labels, read_labels, read_table
 from plmhead.errors import InputError
 from plmhead.sequences import RESIDUES
 
@@ -101,8 +101,7 @@ def test_every_bad_row_is_reported_by_its_line(write):
         "line 8: found the label 'nan', expected a class",
         f"line 9: SEQUENCE_LETTER: found '\\n' (U+000A) at position 2, expected one of {RESIDUES} or X",
         "line 11: SEQUENCE_LENGTH: found 1023 residues, expected at most 1022",
-        f"line 12: SEQUENCE_LETTER: found 'B' (U+0042) at position 1, expected one of {RESIDUES} or X; "
-        "found the label '', expected a class",
+        f"line 12: SEQUENCE_LETTER: found 'B' (U+0042) at position 1, expected one of {RESIDUES} or X; found the label '', expected a class",
     ]
 
 
@@ -132,12 +131,8 @@ def test_any_bytes_give_a_table_or_our_error(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("fuzz")
     for name in ("x.csv", "x.fa"):
         (folder / name).write_bytes(b"sequence\n" + data if name == "x.csv" else b">" + data)
-        try:
-            table = read_table(folder / name, False)
-        except InputError as error:
-            assert error.code == "DATA"
-        else:
-            assert all(table.sequences)
+        with contextlib.suppress(InputError):
+            assert all(read_table(folder / name, False).sequences)
 
 
 @given(st.lists(st.tuples(st.text(RESIDUES, min_size=1, max_size=9), st.text(max_size=9)), min_size=1, max_size=5))
@@ -223,6 +218,31 @@ def test_labels_that_are_no_classes(texts, part):
     with pytest.raises(InputError) as caught:
         parse_labels(texts)
     assert (caught.value.code, caught.value.where) == ("DATA", "labels")
+    assert part in caught.value.message
+
+
+def test_labels_of_a_file_without_sequences(write):
+    labels = read_labels(write("name,bad\nx,1.0\ny,0.0\n"), label_column="bad")
+    assert (labels.dtype, labels.tolist()) == (np.float64, [1.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        ("name,bad\nx,1\n", "expected a column 'label'"),
+        ("label\n", "no labels"),
+        ("label\n1\n1\n", "only the class 1"),
+        (
+            "name,label\nx,1\ny\nz,\n",
+            "2 of 3 rows are not usable\n  line 3: found 1 cells, expected 2\n  line 4: found the label ''",
+        ),
+    ],
+)
+def test_faults_of_a_file_of_labels(write, content, part):
+    path = write(content)
+    with pytest.raises(InputError) as caught:
+        read_labels(path)
+    assert (caught.value.code, caught.value.where) == ("DATA", path.name)
     assert part in caught.value.message
 
 

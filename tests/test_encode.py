@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from plmhead.encode import Encoder, check_contract, check_golden, golden_embeddings, list_encoders, load_encoder
 from plmhead.errors import InputError
 from plmhead.sequences import RESIDUES, golden_sequences, tokenize
@@ -107,9 +106,7 @@ class Naive:
         return x * np.cos(angles) + np.concatenate([-second, first], axis=-1) * np.sin(angles)
 
     def attention(self, at: str, x: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
-        query, key, value = (
-            np.split(self.linear(f"{at}attention.self.{part}", x), HEADS, axis=-1) for part in ("query", "key", "value")
-        )
+        query, key, value = (np.split(self.linear(f"{at}attention.self.{part}", x), HEADS, axis=-1) for part in ("query", "key", "value"))
         parts = []
         for q, k, v in zip(query, key, value, strict=True):
             if self.family == "esm2":

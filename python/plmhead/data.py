@@ -39,7 +39,7 @@ class Table:
 @dataclass(frozen=True)
 class _Row:
     line: int
-    sequence: str
+    sequence: str = ""
     label: str = ""
     id: str = ""
     fault: str | None = None
@@ -78,6 +78,18 @@ def read_table(
     sequences = _check_rows(rows, need_labels, too_long, path.name)
     labels = parse_labels([row.label for row in rows], path.name) if need_labels else None
     return Table(sequences, labels, [row.id for row in rows] if has_ids else None)
+
+
+def read_labels(path: str | Path, *, label_column: str = "label") -> np.ndarray:
+    """Read the label column alone, of a CSV file as in `read_table`; return `parse_labels` of it, shape (rows,).
+
+    Raises InputError DATA, `where` the file's name, as `read_table` does.
+    """
+    path = Path(path)
+    _, rows = _csv_rows(_read_text(path), {"label": label_column}, path.name)
+    reasons = ((row.line, [row.fault] if row.fault else _label_fault(row)) for row in rows)
+    _report([f"line {line}: {fault[0]}" for line, fault in reasons if fault], len(rows), path.name)
+    return parse_labels([row.label for row in rows], path.name)
 
 
 def parse_labels(texts: Sequence[str], where: str = "labels") -> np.ndarray:
@@ -147,7 +159,7 @@ def _csv_rows(text: str, columns: dict[str, str], where: str) -> tuple[bool, lis
     rows = []
     for line, cells in records:
         if len(cells) != len(names):
-            rows.append(_Row(line, "", fault=f"found {len(cells)} cells, expected {len(names)}"))
+            rows.append(_Row(line, fault=f"found {len(cells)} cells, expected {len(names)}"))
         else:
             rows.append(_Row(line, **{member: cells[place] for member, place in places.items()}))
     return "id" in places, rows
@@ -194,7 +206,7 @@ def _fasta_rows(text: str) -> Iterator[_Row]:
             parts.append(line)
         elif line:
             fault = f"found {line[:20]!r} before the first header, expected a line that begins with >"
-            yield _Row(number, "", fault=fault)
+            yield _Row(number, fault=fault)
     if header:
         yield _Row(header[0], "".join(parts), id=header[1])
 
@@ -210,14 +222,22 @@ def _check_rows(rows: list[_Row], need_labels: bool, too_long: str, where: str) 
                 sequences.append(normalise(row.sequence, where, too_long))
             except InputError as fault:
                 reasons.append(f"{fault.code}: {fault.message}")
-            # "nan" is what an absent label becomes when a table passes through a number column.
-            if need_labels and row.label.strip().lower() in ("", "nan"):
-                reasons.append(f"found the label {row.label.strip()!r}, expected a class")
+            reasons += _label_fault(row) if need_labels else []
         if reasons:
             faults.append(f"line {row.line}: {'; '.join(reasons)}")
+    _report(faults, len(rows), where)
+    return sequences
+
+
+def _label_fault(row: _Row) -> list[str]:
+    # "nan" is what an absent label becomes when a table passes through a number column.
+    absent = row.label.strip().lower() in ("", "nan")
+    return [f"found the label {row.label.strip()!r}, expected a class"] if absent else []
+
+
+def _report(faults: list[str], rows: int, where: str) -> None:
     if faults:
         shown = faults[:MAX_REPORTED]
         if len(faults) > MAX_REPORTED:
             shown.append(f"and {len(faults) - MAX_REPORTED} more")
-        raise InputError("DATA", where, "\n  ".join([f"{len(faults)} of {len(rows)} rows are not usable", *shown]))
-    return sequences
+        raise InputError("DATA", where, "\n  ".join([f"{len(faults)} of {rows} rows are not usable", *shown]))

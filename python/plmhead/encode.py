@@ -17,11 +17,11 @@ import numpy as np
 from .errors import InputError
 from .sequences import MAX_RESIDUES, check_too_long, golden_sequences, normalise, tokenize
 
-_ENTRY_TYPES = {
+_ENTRY_TYPES: dict[str, type | tuple[type, ...]] = {
     "name": str, "file": str, "sha256": str, "family": str, "weights_sha256": (str, type(None)), "dimension": int,
     "dtype": str, "accuracy": str, "max_residues": int, "note": str,
 }  # fmt: skip
-_ENTRY_CHOICES = {
+_ENTRY_CHOICES: dict[str, tuple[object, ...]] = {
     "family": ("esm1b", "esm1v", "esm2"),
     "dtype": ("float32", "float16", "bfloat16"),
     "accuracy": ("exact", "fast"),
@@ -107,6 +107,7 @@ class Encoder:
     def _run(self, batch: list[str]) -> np.ndarray:
         """The embeddings of one batch, float32 of shape (len(batch), dimension)."""
         input_ids, attention_mask = tokenize(batch)
+        pooled: np.ndarray
         try:
             (pooled,) = self._session.run(["pooled"], {"input_ids": input_ids, "attention_mask": attention_mask})
         except Exception as fault:  # onnxruntime's errors have no common class of their own
@@ -122,7 +123,8 @@ class Encoder:
 
 def list_encoders() -> list[dict[str, Any]]:
     """Return the entries of the encoders that ship with the package: name, family, dimension, note and digests."""
-    return json.loads((_package_folder() / "encoders.json").read_text(encoding="utf-8"))
+    entries: list[dict[str, Any]] = json.loads((_package_folder() / "encoders.json").read_text(encoding="utf-8"))
+    return entries
 
 
 def load_encoder(

@@ -89,7 +89,9 @@ def read_estimator(estimator: Any) -> Fitted:
     if coef.shape != (rows, model.n_features_in_):
         raise refuse(f"coef_ of shape {coef.shape}", f"({rows}, {model.n_features_in_})")
     intercept = np.broadcast_to(_floats(model.intercept_).reshape(-1), (rows,)).copy()
-    mean, scale = (None, None) if scaler is None else (_wide(scaler.mean_), _wide(scaler.scale_))
+    # with_mean=False still computes mean_, and does not use it.
+    mean = _wide(scaler.mean_) if scaler is not None and scaler.with_mean else None
+    scale = None if scaler is None else _wide(scaler.scale_)
     folded = ["standard_scaler"] * (scaler is not None) + ["two_class_multinomial"] * (factor == 2)
     return Fitted(coef, intercept, classes, _n_iter(model, rows), link, _parameters(model, classes), mean, scale, factor, folded)
 

@@ -128,28 +128,37 @@ def _scikit_learn(estimator: Any, fitted: Fitted, X: Floats) -> tuple[Floats, Fl
     return fitted.factor * z, np.asarray(twin.predict_proba(X), dtype=np.float64), ""
 
 
-def _reference(exact: Floats, link: str) -> Floats:
-    with np.errstate(all="ignore"):
-        if link == "logistic":
-            z = exact[:, 0]
-            return np.stack([1 / (1 + np.exp(z)), 1 / (1 + np.exp(-z))], axis=1)
-        e = np.exp(exact - exact.max(axis=1, keepdims=True))
-        return e / e.sum(axis=1, keepdims=True)
+def _sigmoid(margin: Floats) -> Floats:
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-margin))
+
+
+def _margins(exact: Floats, link: str) -> Floats:
+    """m with p = sigmoid(m) for every class, shape (m, k)."""
+    if link == "logistic":
+        return np.stack([-exact[:, 0], exact[:, 0]], axis=1)
+    others = [np.logaddexp.reduce(np.delete(exact, c, axis=1), axis=1) for c in range(exact.shape[1])]
+    return exact - np.stack(others, axis=1)
 
 
 def _check(z: Floats, p: Floats, exact: Floats, bound: Floats, link: str, what: str) -> None:
     # u·|exact|: the exact value itself was rounded once to compare it.
-    if not (np.abs(z - exact) <= bound + _U * np.abs(exact)).all():
-        worst = float(np.nanmax(np.abs(z - exact) / bound))
-        raise InputError("PROOF", "estimator", f"found {what} {worst:.3g} bounds from the formula for the fitted model, expected at most 1")
-    wide = bound.max(axis=1, keepdims=True) * (2 if link == "softmax" else 1) + _U * np.abs(exact).max(axis=1, keepdims=True)
-    expected = _reference(exact, link)
+    wide = bound + _U * np.abs(exact)
+    if not (np.abs(z - exact) <= wide).all():
+        worst = float(np.nanmax(np.abs(z - exact) / wide))
+        message = f"found {what} {worst:.3g} bounds from the formula for the fitted model, expected at most 1"
+        raise InputError("PROOF", "estimator", message)
+    half = wide.max(axis=1, keepdims=True) * (2 if link == "softmax" else 1)
+    margin = _margins(exact, link)
+    # Rounding of exp, sum and division; softmax rounds each z_c - M too. p0 is 1 - p1, whose error is absolute.
     spread = np.abs(exact - exact.max(axis=1, keepdims=True)) if link == "softmax" else 0.0
-    relative = np.expm1(np.minimum(wide, 700)) + 2.0**-49 + (4.0 * p.shape[1] + 24 + 4 * spread) * _U
-    # p0 is 1 - p1: its error is absolute.
-    allowed = expected * relative + _TINY + (2.0**-49 if link == "logistic" else 0.0)
-    if not (np.abs(p - expected) <= allowed).all():
-        raise InputError("PROOF", "estimator", f"found a probability in {what} outside the bound, expected it inside: the link is not what it seems")
+    epsilon = 2.0**-49 + (4.0 * p.shape[1] + 24 + 4 * spread) * _U
+    absolute = _TINY + (2.0**-52 if link == "logistic" else 0.0)
+    low = _sigmoid(margin - half) * (1 - epsilon) - absolute
+    high = _sigmoid(margin + half) * (1 + epsilon) + absolute
+    if not ((low <= p) & (p <= high)).all():
+        message = f"found a probability in {what} outside the bound, expected it inside: the link is not what it seems"
+        raise InputError("PROOF", "estimator", message)
 
 
 def _decided(exact: Floats, bound: Floats) -> NDArray[np.bool_]:

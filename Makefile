@@ -1,0 +1,53 @@
+# make demo, make test: each sets up what it needs (Python 3.11 or newer, Rust, Node 20 or newer) in this folder.
+PYTHON ?= python3
+DATA ?= examples/demo_sequences.csv
+
+PY := .venv/bin/python
+RUST := rust-loader/target/release/plmhead
+JS := js-loader/node_modules/.installed
+TESTEES := --testee "$(PY) -m plmhead testee" --testee "$(RUST) testee" --testee "node js-loader/src/cli.js testee"
+
+.PHONY: setup rust demo demo-selfcheck test lint conformance conformance-check clean
+
+setup: .venv/.installed rust $(JS)
+
+.venv/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.lock
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+# cargo knows best what is out of date
+rust:
+	cargo build --quiet --release --locked --manifest-path rust-loader/Cargo.toml
+
+$(JS): js-loader/package-lock.json
+	cd js-loader && npm ci --no-audit --no-fund --loglevel=error
+	touch $@
+
+demo: setup
+	$(PY) tools/demo.py --data "$(DATA)"
+
+demo-selfcheck: setup
+	test -f demo-out/scores.rust.jsonl || $(MAKE) --no-print-directory demo
+	$(PY) tools/demo.py --selfcheck
+
+test: setup lint
+	$(PY) tools/run_tests.py
+
+lint: setup
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	cargo fmt --check --manifest-path rust-loader/Cargo.toml
+	cargo clippy --quiet --release --locked --all-targets --manifest-path rust-loader/Cargo.toml -- -D warnings
+	cd js-loader && npm run --silent check
+
+conformance: setup
+	$(PY) -m conformance.run $(TESTEES)
+
+conformance-check: setup
+	$(PY) -m conformance.generate --check
+
+clean:
+	rm -rf .venv rust-loader/target js-loader/node_modules js-loader/types demo-out

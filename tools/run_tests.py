@@ -1,0 +1,76 @@
+"""Runs every test of every language and closes with one line of counts. Exit 0 only when all passed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import NamedTuple
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+class Outcome(NamedTuple):
+    passed: int
+    failed: int
+
+
+def stream(command: list[str], folder: Path) -> tuple[int, str]:
+    """Runs a command, shows its output as it comes, and returns its exit code and that output."""
+    print(f"\n$ {' '.join(command)}", flush=True)
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    lines = []
+    for line in process.stdout or ():
+        print(line, end="", flush=True)
+        lines.append(line)
+    return process.wait(), "".join(lines)
+
+
+def outcome(code: int, passed: int, failed: int) -> Outcome:
+    """A command that fails without naming a failed test is itself one failure, and so is one that ran nothing."""
+    return Outcome(passed, max(failed, 1) if code or not passed else failed)
+
+
+def python_tests() -> Outcome:
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "junit.xml"
+        code, _ = stream([sys.executable, "-m", "pytest", "-q", f"--junitxml={report}"], REPOSITORY)
+        if not report.exists():
+            return Outcome(0, 1)
+        suite = next(ElementTree.parse(report).iter("testsuite"))
+    failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+    return outcome(code, int(suite.get("tests", 0)) - failed - int(suite.get("skipped", 0)), failed)
+
+
+def rust_tests() -> Outcome:
+    code, text = stream(["cargo", "test", "--release", "--locked"], REPOSITORY / "rust-loader")
+    counts = re.findall(r"test result: \w+\. (\d+) passed; (\d+) failed", text)
+    return outcome(code, sum(int(passed) for passed, _ in counts), sum(int(failed) for _, failed in counts))
+
+
+def javascript_tests() -> Outcome:
+    code, text = stream(["npm", "test"], REPOSITORY / "js-loader")
+    counts = {name: int(count) for name, count in re.findall(r"^(?:#|ℹ) (pass|fail|cancelled) (\d+)", text, re.MULTILINE)}
+    return outcome(code, counts.get("pass", 0), counts.get("fail", 0) + counts.get("cancelled", 0))
+
+
+def conformance() -> Outcome:
+    code, text = stream(["make", "--no-print-directory", "conformance"], REPOSITORY)
+    match = re.search(r"^conformance: (\d+) cases, (\d+) loaders, (\d+) failures", text, re.MULTILINE)
+    cases, loaders, failures = map(int, match.groups()) if match else (0, 0, 1)
+    return outcome(code, cases if loaders == 3 else 0, failures)
+
+
+def main() -> int:
+    results = {"python": python_tests(), "rust": rust_tests(), "javascript": javascript_tests(), "conformance": conformance()}
+    failed = sum(result.failed for result in results.values())
+    counts = ", ".join(f"{name} {result.passed}" for name, result in results.items())
+    print(f"\ntest: {counts} passed, {failed} failed", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
