@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -218,6 +219,9 @@ def read_file(path: Path, word: str, most: int) -> bytes:
     Raises FormatError FILE_UNREADABLE, FILE_SIZE.
     """
     try:
+        # Asked before opening: opening a named pipe would wait for a writer.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise FormatError("FILE_UNREADABLE", word, f"found {path}, which is no regular file, expected one")
         with path.open("rb") as file:
             data = file.read(most + 1)
     except OSError as fault:

@@ -1,0 +1,74 @@
+"""Every block of README.md runs as written, in one folder, in the order of the page."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", (REPOSITORY / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where a reader would work: the examples at hand, the JavaScript package installed."""
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "examples").symlink_to(REPOSITORY / "examples")
+    (folder / "node_modules").mkdir()
+    (folder / "node_modules" / "plmhead").symlink_to(REPOSITORY / "js-loader")
+    return folder
+
+
+def call(command: list[str], folder: Path, **environment: str) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, env={**os.environ, **environment})
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def run_python(block: str, folder: Path) -> None:
+    call([sys.executable, "-W", "error", "-c", block], folder)
+
+
+def run_javascript(block: str, folder: Path) -> None:
+    (folder / "block.mjs").write_text(block)
+    assert "Float64Array" in call(["node", "block.mjs"], folder)
+
+
+def run_rust(block: str, folder: Path) -> None:
+    project = folder / "block"
+    (project / "src").mkdir(parents=True)
+    manifest = '[package]\nname = "block"\nversion = "0.0.0"\nedition = "2021"\n[dependencies]\n'
+    (project / "Cargo.toml").write_text(f'{manifest}plmhead = {{ path = "{REPOSITORY / "rust-loader"}" }}\n')
+    shutil.copy(REPOSITORY / "rust-loader" / "Cargo.lock", project)  # the locked versions, already fetched
+    (project / "src" / "main.rs").write_text(block)
+    target = REPOSITORY / "rust-loader" / "target" / "readme"
+    call(["cargo", "build", "--quiet", "--manifest-path", str(project / "Cargo.toml")], folder, CARGO_TARGET_DIR=str(target))
+    assert call([str(target / "debug" / "block")], folder).startswith("[")
+
+
+def run_shell(block: str, folder: Path) -> None:
+    if "make " in block:
+        # The one stand-in: a file of the reader's own.
+        shutil.copy(REPOSITORY / "examples" / "demo_sequences.csv", folder / "your_sequences.csv")
+        block = block.replace("your_sequences.csv", str(folder / "your_sequences.csv"))
+        assert block.count("\n") == call(["bash", "-ec", block], REPOSITORY, MAKEFLAGS="").count(" values differ")
+        return
+    call(["bash", "-ec", block], folder, PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+
+
+RUNNERS = {"python": run_python, "js": run_javascript, "rust": run_rust, "sh": run_shell}
+
+
+@pytest.mark.parametrize(("language", "block"), BLOCKS, ids=[f"{i}-{language}" for i, (language, _) in enumerate(BLOCKS)])
+def test_block(language, block, folder):
+    RUNNERS[language](block, folder)
+
+
+def test_every_language_is_shown():
+    assert {language for language, _ in BLOCKS} == set(RUNNERS)
