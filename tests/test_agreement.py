@@ -30,7 +30,10 @@ def exact_terms(estimator, x: np.ndarray) -> tuple[list[Fraction], list[Fraction
     *before, model = [step for _, step in estimator.steps] if hasattr(estimator, "steps") else [estimator]
     values = [Fraction(float(v)) for v in x]
     for scaler in before:
-        values = [(v - Fraction(float(m))) / Fraction(float(s)) for v, m, s in zip(values, scaler.mean_, scaler.scale_, strict=True)]
+        values = [
+            (v - Fraction(float(m))) / Fraction(float(s))
+            for v, m, s in zip(values, scaler.mean_, scaler.scale_, strict=True)
+        ]
     decisions, sizes = [], []
     for row, b in zip(model.coef_.astype(float), model.intercept_.astype(float), strict=True):
         products = [Fraction(w) * v for w, v in zip(row.tolist(), values, strict=True)]
@@ -87,7 +90,18 @@ def load_fitted(name: str):
             return pickle.load(file)
 
 
-@pytest.mark.parametrize("name", ["two_multinomial", "two_multinomial_scaled", "two_ovr", "two_auto", "two_default", "three_multinomial", "three_default"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "two_multinomial",
+        "two_multinomial_scaled",
+        "two_ovr",
+        "two_auto",
+        "two_default",
+        "three_multinomial",
+        "three_default",
+    ],
+)
 def test_models_fitted_by_1_7_score_as_1_7_did(tmp_path, name):
     """The stored answers are scikit-learn 1.7's own; newer versions ignore multi_class and answer otherwise."""
     estimator, X, decision, probability = load_fitted(name)

@@ -19,8 +19,24 @@ def trained(tmp_path_factory, repository, plmhead_command):
     import subprocess
 
     folder = tmp_path_factory.mktemp("trained")
-    command = [*plmhead_command, "train", "--data", repository / "examples/demo_sequences.csv", "--out", folder / "head"]
-    options = ["--embeddings-out", folder / "X.npy", "--folds", "5", "--assay-threshold", "ELISA=0.5", "--assay-threshold", "PSR=0.5495"]
+    command = [
+        *plmhead_command,
+        "train",
+        "--data",
+        repository / "examples/demo_sequences.csv",
+        "--out",
+        folder / "head",
+    ]
+    options = [
+        "--embeddings-out",
+        folder / "X.npy",
+        "--folds",
+        "5",
+        "--assay-threshold",
+        "ELISA=0.5",
+        "--assay-threshold",
+        "PSR=0.5495",
+    ]
     done = subprocess.run([*map(str, command), *map(str, options)], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return folder, done
@@ -53,16 +69,36 @@ def test_inspect(trained, run):
     lines = run("inspect", trained[0] / "head").stdout
     assert "n_features_in" in lines
     record = json.loads(run("inspect", trained[0] / "head.npz", "--json").stdout)
-    assert list(record) == (
-        "name format_version verified model_type link n_features_in classes n_iter threshold assay_thresholds sklearn_version C penalty "
-        "solver esm_model esm_revision embedding_origin npz_sha256 warnings"
-    ).split()
+    assert list(record) == [
+        "name",
+        "format_version",
+        "verified",
+        "model_type",
+        "link",
+        "n_features_in",
+        "classes",
+        "n_iter",
+        "threshold",
+        "assay_thresholds",
+        "sklearn_version",
+        "C",
+        "penalty",
+        "solver",
+        "esm_model",
+        "esm_revision",
+        "embedding_origin",
+        "npz_sha256",
+        "warnings",
+    ]
     assert (record["name"], record["verified"], record["classes"], record["warnings"]) == ("head", True, [0, 1], [])
 
 
 def test_verify(trained, run, tmp_path):
     done = run("verify", trained[0] / "head", "--schema", "--json")
-    assert (done.returncode, json.loads(done.stdout)) == (0, {"name": "head", "ok": True, "format_version": "1.0", "verified": True})
+    assert (done.returncode, json.loads(done.stdout)) == (
+        0,
+        {"name": "head", "ok": True, "format_version": "1.0", "verified": True},
+    )
     for suffix in (".npz", "_config.json"):
         data = bytearray((trained[0] / f"head{suffix}").read_bytes())
         if suffix == ".npz":
@@ -98,7 +134,10 @@ def test_score_lines(trained, run, tmp_path):
 def test_thresholds_on_the_command_line(trained, run):
     folder = trained[0]
     positive = [
-        sum(json.loads(line)["label"] for line in run("score", folder / "head", folder / "X.npy", *options).stdout.splitlines())
+        sum(
+            json.loads(line)["label"]
+            for line in run("score", folder / "head", folder / "X.npy", *options).stdout.splitlines()
+        )
         for options in (["--threshold", "0"], [], ["--assay-type", "PSR"], ["--threshold", "1"])
     ]
     assert positive[0] == 200
@@ -143,7 +182,9 @@ def test_an_empty_matrix_gives_no_lines(trained, run, tmp_path):
 
 def test_predict_equals_training_embeddings_and_score(trained, run, tmp_path, repository):
     folder = trained[0]
-    done = run("predict", folder / "head", "--data", repository / "examples/demo_sequences.csv", "--out", tmp_path / "y.csv")
+    done = run(
+        "predict", folder / "head", "--data", repository / "examples/demo_sequences.csv", "--out", tmp_path / "y.csv"
+    )
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader((tmp_path / "y.csv").read_text().splitlines()))
     assert list(rows[0]) == ["id", "sequence", "label", "probability", "decision"]
@@ -177,11 +218,24 @@ def test_train_on_embeddings_made_elsewhere(run, tmp_path):
     labels = ["poly" if v > 0 else "clean" for v in X[:, 0]]
     (tmp_path / "y.csv").write_text("label\n" + "\n".join(labels) + "\n")
     done = run(
-        "train", "--embeddings", tmp_path / "X.npy", "--labels", tmp_path / "y.csv", "--out", tmp_path / "head", "--folds", "3", "--standardize"
+        "train",
+        "--embeddings",
+        tmp_path / "X.npy",
+        "--labels",
+        tmp_path / "y.csv",
+        "--out",
+        tmp_path / "head",
+        "--folds",
+        "3",
+        "--standardize",
     )
     assert done.returncode == 0, done.stderr
     head = plmhead.load(tmp_path / "head")
-    assert (head.classes.tolist(), head.config["embedding"], head.config["esm_model"]) == (["clean", "poly"], None, None)
+    assert (head.classes.tolist(), head.config["embedding"], head.config["esm_model"]) == (
+        ["clean", "poly"],
+        None,
+        None,
+    )
     assert head.config["training"]["folded"] == ["standard_scaler"]
     done = run("predict", tmp_path / "head", "--data", tmp_path / "y.csv")
     assert (done.returncode, "no embedding contract" in done.stderr) == (1, True)
@@ -193,7 +247,11 @@ def test_a_wrong_command_line_exits_2(run, arguments):
 
 
 def test_missing_files_are_one_clear_line(run, tmp_path):
-    for arguments in (["inspect", tmp_path / "no"], ["score", tmp_path / "no", "X.npy"], ["train", "--data", tmp_path / "no.csv"]):
+    for arguments in (
+        ["inspect", tmp_path / "no"],
+        ["score", tmp_path / "no", "X.npy"],
+        ["train", "--data", tmp_path / "no.csv"],
+    ):
         done = run(*arguments)
         assert done.returncode == 1
         assert done.stderr.count("\n") == 1

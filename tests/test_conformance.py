@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from plmhead import FormatError, from_bytes
 from plmhead import testee as protocol
 from plmhead.errors import spec_text
@@ -23,7 +24,11 @@ def read(case: dict[str, Any]) -> tuple[dict[str, Any], bytes, bytes]:
     folder = SUITE / case["path"]
     expected = json.loads((folder / "case.json").read_text(encoding="utf-8"))
     spaces = {"npz": b"", "config": b"", **{name: b" " * count for name, count in expected.get("prepend", {}).items()}}
-    return expected, spaces["npz"] + (folder / "model.npz").read_bytes(), spaces["config"] + (folder / "model_config.json").read_bytes()
+    return (
+        expected,
+        spaces["npz"] + (folder / "model.npz").read_bytes(),
+        spaces["config"] + (folder / "model_config.json").read_bytes(),
+    )
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])

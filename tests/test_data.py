@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from plmhead.data import parse_labels, read_labels, read_table
 from plmhead.errors import InputError
 from plmhead.sequences import RESIDUES
@@ -101,7 +102,8 @@ def test_every_bad_row_is_reported_by_its_line(write):
         "line 8: found the label 'nan', expected a class",
         f"line 9: SEQUENCE_LETTER: found '\\n' (U+000A) at position 2, expected one of {RESIDUES} or X",
         "line 11: SEQUENCE_LENGTH: found 1023 residues, expected at most 1022",
-        f"line 12: SEQUENCE_LETTER: found 'B' (U+0042) at position 1, expected one of {RESIDUES} or X; found the label '', expected a class",
+        f"line 12: SEQUENCE_LETTER: found 'B' (U+0042) at position 1, expected one of {RESIDUES} or X; "
+        "found the label '', expected a class",
     ]
 
 

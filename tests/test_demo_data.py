@@ -6,6 +6,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+
 from plmhead.data import read_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,8 +50,9 @@ def test_no_framework_is_the_plain_template(generator):
 def test_a_head_learns_the_rule():
     pytest.importorskip("onnxruntime")
     linear_model = pytest.importorskip("sklearn.linear_model")
-    from plmhead.encode import load_encoder
     from sklearn.model_selection import StratifiedKFold, cross_val_score
+
+    from plmhead.encode import load_encoder
 
     table = read_table(DEMO, True)
     embeddings = load_encoder("plmhead/random-esm2-tiny").embed(table.sequences)

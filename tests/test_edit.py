@@ -36,20 +36,30 @@ def test_seal_makes_an_artifact_of_savez_and_a_link(tmp_path, run, k):
     head = plmhead.load(tmp_path / "hand", require_verified=True)
     assert (head.coef == arrays["coef"]).all()
     x = RNG.normal(size=(20, 5))
-    np.testing.assert_allclose(head.decision_function(x).reshape(20, -1), x @ arrays["coef"].T + arrays["intercept"], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        head.decision_function(x).reshape(20, -1), x @ arrays["coef"].T + arrays["intercept"], rtol=1e-12, atol=1e-12
+    )
 
 
 def test_seal_takes_narrow_integers_and_a_scalar_intercept(tmp_path):
     from plmhead.edit import seal_pair
 
-    hand_made(tmp_path, classes=np.array([3, -4], dtype=np.int8), intercept=np.float64(0.5), n_features_in=np.array([5], dtype=np.uint16))
+    hand_made(
+        tmp_path,
+        classes=np.array([3, -4], dtype=np.int8),
+        intercept=np.float64(0.5),
+        n_features_in=np.array([5], dtype=np.uint16),
+    )
     assert seal_pair(tmp_path / "hand").classes.tolist() == [3, -4]
 
 
 def test_seal_keeps_what_the_config_says(tmp_path):
     from plmhead.edit import seal_pair
 
-    hand_made(tmp_path, config={"link": "logistic", "C": 0.25, "decision": {"threshold": 0.3, "assay_thresholds": {"ELISA": 0.4}}})
+    hand_made(
+        tmp_path,
+        config={"link": "logistic", "C": 0.25, "decision": {"threshold": 0.3, "assay_thresholds": {"ELISA": 0.4}}},
+    )
     head = seal_pair(tmp_path / "hand")
     assert (head.config["C"], head.threshold, head.assay_thresholds) == (0.25, 0.3, {"ELISA": 0.4})
 
@@ -76,10 +86,23 @@ def sealed(tmp_path):
 
 def test_amend_sets_and_removes(sealed, run):
     before = plmhead.load(sealed)
-    done = run("amend", sealed, "--set", '/training/dataset="boughter"', "--set", "/decision/threshold=0.25", "--set", "/extensions/org.example.note=[1]")
+    done = run(
+        "amend",
+        sealed,
+        "--set",
+        '/training/dataset="boughter"',
+        "--set",
+        "/decision/threshold=0.25",
+        "--set",
+        "/extensions/org.example.note=[1]",
+    )
     assert done.returncode == 0, done.stderr
     head = plmhead.load(sealed)
-    assert (head.config["training"], head.threshold, head.config["extensions"]) == ({"dataset": "boughter"}, 0.25, {"org.example.note": [1]})
+    assert (head.config["training"], head.threshold, head.config["extensions"]) == (
+        {"dataset": "boughter"},
+        0.25,
+        {"org.example.note": [1]},
+    )
     assert head.npz_sha256 == before.npz_sha256
     assert run("amend", sealed, "--remove", "/training").returncode == 0
     assert "training" not in plmhead.load(sealed).config
@@ -94,7 +117,9 @@ def test_amend_seals_an_edit_made_by_hand(sealed, run):
     assert plmhead.load(sealed).config["C"] == 2.0
 
 
-@pytest.mark.parametrize("change", ["/C=-1", "/link=\"softmax\"", "/nonsense=1", "/self_test=[]", "/C=oops", "C=1", "/C/x=1"])
+@pytest.mark.parametrize(
+    "change", ["/C=-1", '/link="softmax"', "/nonsense=1", "/self_test=[]", "/C=oops", "C=1", "/C/x=1"]
+)
 def test_a_bad_amendment_writes_nothing(sealed, run, change):
     before = sealed.with_name("hand_config.json").read_bytes()
     done = run("amend", sealed, "--set", change)
@@ -114,7 +139,11 @@ def test_upgrade_keeps_every_score(tmp_path, shared_data, run):
     assert before.decision_function(x).tobytes() == after.decision_function(x).tobytes()
     assert before.predict(x, assay_type="PSR").tolist() == after.predict(x, assay_type="PSR").tolist()
     assert (after.config["embedding"]["family"], after.config["embedding"]["origin"]) == ("esm1v", "version-0")
-    assert (after.config["C"], after.config["esm_model"], after.config["random_state"]) == (1.0, "facebook/esm1v_t33_650M_UR90S_1", 42)
+    assert (after.config["C"], after.config["esm_model"], after.config["random_state"]) == (
+        1.0,
+        "facebook/esm1v_t33_650M_UR90S_1",
+        42,
+    )
     assert run("upgrade", tmp_path / "new", tmp_path / "again").returncode == 1
 
 

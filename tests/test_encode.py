@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from plmhead.encode import Encoder, check_contract, check_golden, golden_embeddings, list_encoders, load_encoder
 from plmhead.errors import InputError
 from plmhead.sequences import RESIDUES, golden_sequences, tokenize
@@ -89,7 +90,9 @@ class Naive:
 
     def __init__(self, exporter: ModuleType, name: str) -> None:
         self.family = exporter.FAMILIES[name]
-        self.weights = {tensor: exporter.random_values(name, tensor, shape) for tensor, shape in shapes(self.family).items()}
+        self.weights = {
+            tensor: exporter.random_values(name, tensor, shape) for tensor, shape in shapes(self.family).items()
+        }
         self.frequencies = exporter.rotary_frequencies().astype(np.float64)
 
     def linear(self, at: str, x: np.ndarray) -> np.ndarray:
@@ -106,7 +109,9 @@ class Naive:
         return x * np.cos(angles) + np.concatenate([-second, first], axis=-1) * np.sin(angles)
 
     def attention(self, at: str, x: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
-        query, key, value = (np.split(self.linear(f"{at}attention.self.{part}", x), HEADS, axis=-1) for part in ("query", "key", "value"))
+        query, key, value = (
+            np.split(self.linear(f"{at}attention.self.{part}", x), HEADS, axis=-1) for part in ("query", "key", "value")
+        )
         parts = []
         for q, k, v in zip(query, key, value, strict=True):
             if self.family == "esm2":
@@ -181,7 +186,9 @@ def test_files_are_small_and_have_the_digests_of_the_list(entry):
 
 
 def test_list_names_both_families_and_says_that_the_weights_are_random():
-    assert [(entry["name"], entry["family"]) for entry in list_encoders()] == list(zip(NAMES, ["esm2", "esm1v"], strict=True))
+    assert [(entry["name"], entry["family"]) for entry in list_encoders()] == list(
+        zip(NAMES, ["esm2", "esm1v"], strict=True)
+    )
     assert all("not a scientific model" in entry["note"] for entry in list_encoders())
 
 
@@ -227,7 +234,9 @@ def test_golden_check_takes_the_twin(exporter, encoders, name):
     assert largest < 1e-4
 
 
-@pytest.mark.parametrize(("family", "what", "breach"), BREACHES, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("family", "what", "breach"), BREACHES, ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_golden_check_finds_every_breach_of_the_contract(exporter, encoders, family, what, breach):
     name = f"plmhead/random-{family}-tiny"
     naive = Naive(exporter, name)
@@ -324,7 +333,9 @@ CHANGES = {
 @pytest.mark.parametrize("member", CHANGES)
 def test_each_member_of_the_contract_is_compared(encoders, member):
     encoder = encoders[NAMES[0]]
-    error = refused("ENCODER", f"/embedding/{member}", check_contract, encoder, encoder.contract | {member: CHANGES[member]})
+    error = refused(
+        "ENCODER", f"/embedding/{member}", check_contract, encoder, encoder.contract | {member: CHANGES[member]}
+    )
     assert repr(CHANGES[member]) in error.message
 
 

@@ -17,16 +17,20 @@ import plmhead
 from plmhead import FormatError, from_bytes
 
 BASES = Path(__file__).resolve().parents[1] / "conformance" / "cases" / "base"
-PAIRS = [((folder / "model.npz").read_bytes(), (folder / "model_config.json").read_bytes()) for folder in sorted(BASES.iterdir())]
+PAIRS = [
+    ((folder / "model.npz").read_bytes(), (folder / "model_config.json").read_bytes())
+    for folder in sorted(BASES.iterdir())
+]
 
 
 def attempt(npz: bytes, config: bytes) -> plmhead.Head | None:
     try:
         return from_bytes(npz, config)
-    except FormatError as fault:
-        assert fault.code in plmhead.errors.registry()
-        assert str(fault)
-        return None
+    except FormatError as caught:
+        fault = caught
+    assert fault.code in plmhead.errors.registry()
+    assert str(fault)
+    return None
 
 
 def test_there_are_bases():
@@ -63,7 +67,9 @@ def test_any_value_at_any_place_of_a_sealed_config(pair, data):
     root = json.loads(config)
     parent = root
     while True:
-        name = data.draw(st.sampled_from(sorted(parent)) if isinstance(parent, dict) else st.integers(0, len(parent) - 1))
+        name = data.draw(
+            st.sampled_from(sorted(parent)) if isinstance(parent, dict) else st.integers(0, len(parent) - 1)
+        )
         child = parent[name]
         if not child or not isinstance(child, (dict, list)) or data.draw(st.booleans()):
             break
@@ -79,7 +85,12 @@ def mend(npz: bytearray) -> bytes:
     at, crcs = 0, []
     while npz[at : at + 4] == b"PK\x03\x04":
         size = int.from_bytes(npz[at + 18 : at + 22], "little")
-        start = at + 30 + int.from_bytes(npz[at + 26 : at + 28], "little") + int.from_bytes(npz[at + 28 : at + 30], "little")
+        start = (
+            at
+            + 30
+            + int.from_bytes(npz[at + 26 : at + 28], "little")
+            + int.from_bytes(npz[at + 28 : at + 30], "little")
+        )
         if start + size > len(npz):
             return bytes(npz)
         crcs.append(zlib.crc32(npz[start : start + size]).to_bytes(4, "little"))

@@ -45,7 +45,11 @@ def test_three_languages_agree_by_bits(published, tmp_path, dtype):
 def test_three_languages_say_the_same_of_it(published):
     objects = [json.loads(call(language, "inspect", f"{published}.npz", "--json").stdout) for language in LOADERS]
     assert objects[0] == objects[1] == objects[2]
-    assert (objects[0]["format_version"], objects[0]["verified"], objects[0]["embedding_origin"]) == ("0", False, "version-0")
+    assert (objects[0]["format_version"], objects[0]["verified"], objects[0]["embedding_origin"]) == (
+        "0",
+        False,
+        "version-0",
+    )
     assert "end token" in objects[0]["warnings"][0]
     for language in LOADERS:
         done = call(language, "verify", f"{published}.npz", "--require-verified", "--json")

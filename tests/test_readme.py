@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", (REPOSITORY / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+BLOCKS = re.findall(
+    r"^```(\w+)\n(.*?)^```$", (REPOSITORY / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +28,9 @@ def folder(tmp_path_factory):
 
 
 def call(command: list[str], folder: Path, **environment: str) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, env={**os.environ, **environment})
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=600, env={**os.environ, **environment}
+    )
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -48,7 +52,11 @@ def run_rust(block: str, folder: Path) -> None:
     shutil.copy(REPOSITORY / "rust-loader" / "Cargo.lock", project)  # the locked versions, already fetched
     (project / "src" / "main.rs").write_text(block)
     target = REPOSITORY / "rust-loader" / "target" / "readme"
-    call(["cargo", "build", "--quiet", "--manifest-path", str(project / "Cargo.toml")], folder, CARGO_TARGET_DIR=str(target))
+    call(
+        ["cargo", "build", "--quiet", "--manifest-path", str(project / "Cargo.toml")],
+        folder,
+        CARGO_TARGET_DIR=str(target),
+    )
     assert call([str(target / "debug" / "block")], folder).startswith("[")
 
 
@@ -65,7 +73,9 @@ def run_shell(block: str, folder: Path) -> None:
 RUNNERS = {"python": run_python, "js": run_javascript, "rust": run_rust, "sh": run_shell}
 
 
-@pytest.mark.parametrize(("language", "block"), BLOCKS, ids=[f"{i}-{language}" for i, (language, _) in enumerate(BLOCKS)])
+@pytest.mark.parametrize(
+    ("language", "block"), BLOCKS, ids=[f"{i}-{language}" for i, (language, _) in enumerate(BLOCKS)]
+)
 def test_block(language, block, folder):
     RUNNERS[language](block, folder)
 

@@ -19,7 +19,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 SPEC = (REPOSITORY / "spec/v1/SPEC.md").read_text(encoding="utf-8")
 ERRORS = json.loads((REPOSITORY / "spec/v1/errors.json").read_text(encoding="utf-8"))["errors"]
 LOADER_PHASES = {
-    "files", "size", "text", "version", "seal", "fields", "npz_digest", "container", "npy", "arrays", "agreement", "environment", "self_test", "input",
+    "files", "size", "text", "version", "seal", "fields", "npz_digest", "container", "npy", "arrays", "agreement",
+    "environment", "self_test", "input",
 }  # fmt: skip
 LOADER_CODES = [entry["code"] for entry in ERRORS if entry["phase"] in LOADER_PHASES]
 
@@ -63,7 +64,9 @@ def test_the_loaders_know_every_code_and_no_other(path):
     found = set(re.findall(r"\b([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+|ENVIRONMENT|THRESHOLD)\b", text))
     known = {entry["code"] for entry in ERRORS}
     assert set(LOADER_CODES) <= found
-    assert {word for word in found if word.split("_")[0] in {"JSON", "FIELD", "ZIP", "NPY", "ARRAY", "LABEL", "CONFIG"}} <= known
+    assert {
+        word for word in found if word.split("_")[0] in {"JSON", "FIELD", "ZIP", "NPY", "ARRAY", "LABEL", "CONFIG"}
+    } <= known
 
 
 def test_the_field_table_is_the_specifications():
@@ -113,6 +116,8 @@ def test_no_path_of_a_machine_is_committed():
 
 @pytest.mark.parametrize("name", ["sklearn", "onnxruntime", "torch", "scipy", "jsonschema", "transformers"])
 def test_importing_plmhead_imports_no_heavy_library(name):
-    done = subprocess.run([sys.executable, "-X", "importtime", "-c", "import plmhead"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", "import plmhead"], capture_output=True, text=True, check=True
+    )
     assert "plmhead.head" in done.stderr
     assert not re.search(rf"\| +{name}\b", done.stderr)

@@ -69,9 +69,13 @@ def test_the_specifications_exp_table(repository):
 
 def exp_inputs() -> np.ndarray:
     rng = np.random.default_rng(0)
-    edges = [(word << 32) + step for word in (0x3E300000, 0x3FD62E42, 0x3FF0A2B2, 0x40862E42) for step in range(-20, 20)]
+    edges = [
+        (word << 32) + step for word in (0x3E300000, 0x3FD62E42, 0x3FF0A2B2, 0x40862E42) for step in range(-20, 20)
+    ]
     edge = np.array(edges, dtype=np.uint64).view(np.float64)
-    special = np.array([0.0, -0.0, 1.0, 709.782712893384, 709.7827128933841, -745.1332191019411, -745.1332191019412, -708.4])
+    special = np.array(
+        [0.0, -0.0, 1.0, 709.782712893384, 709.7827128933841, -745.1332191019411, -745.1332191019412, -708.4]
+    )
     wide = 2.0 ** rng.uniform(-60, 10, 20_000) * rng.choice([-1, 1], 20_000)
     return np.concatenate([rng.uniform(-750, 712, 50_000), rng.normal(size=50_000), wide, edge, -edge, special])
 

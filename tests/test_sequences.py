@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from plmhead.errors import InputError
 from plmhead.sequences import ALPHABET, RESIDUES, golden_sequences, normalise, tokenize
 

@@ -25,9 +25,20 @@ RNG = np.random.default_rng(11)
 X = RNG.normal(size=(90, 10)) * 2 + 3
 TWO = (X[:, 0] + RNG.normal(size=90) > 3).astype(int)
 THREE = RNG.integers(0, 3, 90)
-TWELVE = (
-    "model_type sklearn_version C penalty solver class_weight max_iter random_state esm_model esm_revision batch_size device"
-).split()
+TWELVE = [
+    "model_type",
+    "sklearn_version",
+    "C",
+    "penalty",
+    "solver",
+    "class_weight",
+    "max_iter",
+    "random_state",
+    "esm_model",
+    "esm_revision",
+    "batch_size",
+    "device",
+]
 MEMBERS = ["coef", "intercept", "classes", "n_features_in", "n_iter"]
 
 
@@ -81,7 +92,12 @@ def test_every_header_field_is_fixed(tmp_path):
     with zipfile.ZipFile(saved.npz) as archive:
         assert archive.testzip() is None
         for info in archive.infolist():
-            assert (info.date_time, info.extra, info.flag_bits, info.compress_type) == ((1980, 1, 1, 0, 0, 0), b"", 0, 0)
+            assert (info.date_time, info.extra, info.flag_bits, info.compress_type) == (
+                (1980, 1, 1, 0, 0, 0),
+                b"",
+                0,
+                0,
+            )
             assert (info.extract_version, info.create_system, info.external_attr) == (20, 3, 0x81800000)
 
 
@@ -177,7 +193,9 @@ def test_a_lying_estimator_is_caught_by_the_proof(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("scaler", [{}, {"with_mean": False}, {"with_std": False}, {"with_mean": False, "with_std": False}], ids=str)
+@pytest.mark.parametrize(
+    "scaler", [{}, {"with_mean": False}, {"with_std": False}, {"with_mean": False, "with_std": False}], ids=str
+)
 @pytest.mark.parametrize("y", [TWO, THREE])
 def test_the_scaler_is_folded_exactly(tmp_path, scaler, y):
     pipeline = make_pipeline(StandardScaler(**scaler), LogisticRegression(max_iter=500)).fit(X, y)
@@ -281,10 +299,17 @@ def test_any_finite_coefficients_survive_the_round_trip(tmp_path_factory, coef, 
     estimator = LogisticRegression()
     estimator.coef_ = np.clip(np.array([coef]), -3e38, 3e38).astype(dtype)
     estimator.intercept_ = np.clip(np.array([intercept]), -3e38, 3e38).astype(dtype)
-    estimator.classes_, estimator.n_iter_, estimator.n_features_in_ = np.array([0, 1]), np.array([1], dtype=np.int32), len(coef)
+    estimator.classes_, estimator.n_iter_, estimator.n_features_in_ = (
+        np.array([0, 1]),
+        np.array([1], dtype=np.int32),
+        len(coef),
+    )
     plmhead.save(estimator, folder / "head", quiet=True)
     head = plmhead.load(folder / "head")
     assert head.coef.tobytes() == estimator.coef_.tobytes()
     assert head.intercept.tobytes() == estimator.intercept_.tobytes()
     x = np.ones((1, len(coef)))
-    assert struct.pack(">d", head.decision_function(x)[0]).hex() == struct.pack(">d", plmhead.load(folder / "head").decision_function(x)[0]).hex()
+    assert (
+        struct.pack(">d", head.decision_function(x)[0]).hex()
+        == struct.pack(">d", plmhead.load(folder / "head").decision_function(x)[0]).hex()
+    )

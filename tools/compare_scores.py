@@ -40,7 +40,10 @@ def compare(paths: list[Path]) -> Comparison:
         raise ValueError(f"the files have {', '.join(str(len(rows)) for rows in files)} rows")
     values = differ = 0
     for number, rows in enumerate(zip(*files, strict=True)):
-        if any((row["row"], row["label"], type(row["label"])) != (number, rows[0]["label"], type(rows[0]["label"])) for row in rows):
+        if any(
+            (row["row"], row["label"], type(row["label"])) != (number, rows[0]["label"], type(rows[0]["label"]))
+            for row in rows
+        ):
             raise ValueError(f"row {number} has another number or label in another file")
         for versions in zip(*map(row_values, rows), strict=True):
             values += 1

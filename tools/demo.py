@@ -32,7 +32,9 @@ def demo(data: Path, out: Path) -> int:
     subprocess.run([*python, *map(str, train)], check=True)
     for language, path in score_files(out).items():
         print(f"scoring in {language}: {path.name}", flush=True)
-        subprocess.run([*LOADERS[language], "score", str(out / "head"), str(out / "X.npy"), "--out", str(path)], check=True)
+        subprocess.run(
+            [*LOADERS[language], "score", str(out / "head"), str(out / "X.npy"), "--out", str(path)], check=True
+        )
     result = compare(list(score_files(out).values()))
     print(f"demo: {result.rows} sequences, {len(LOADERS)} languages, {result.differ} of {result.values} values differ")
     return 1 if result.differ else 0

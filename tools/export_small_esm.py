@@ -163,6 +163,7 @@ def largest_difference(module, data: bytes) -> float:
     """Return the largest absolute difference between onnxruntime and torch over batches of mixed lengths."""
     import onnxruntime
     import torch
+
     from plmhead.sequences import golden_sequences, tokenize
 
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])

@@ -53,7 +53,9 @@ def rust_tests() -> Outcome:
 
 def javascript_tests() -> Outcome:
     code, text = stream(["npm", "test"], REPOSITORY / "js-loader")
-    counts = {name: int(count) for name, count in re.findall(r"^(?:#|ℹ) (pass|fail|cancelled) (\d+)", text, re.MULTILINE)}
+    counts = {
+        name: int(count) for name, count in re.findall(r"^(?:#|ℹ) (pass|fail|cancelled) (\d+)", text, re.MULTILINE)
+    }
     return outcome(code, counts.get("pass", 0), counts.get("fail", 0) + counts.get("cancelled", 0))
 
 
@@ -65,7 +67,12 @@ def conformance() -> Outcome:
 
 
 def main() -> int:
-    results = {"python": python_tests(), "rust": rust_tests(), "javascript": javascript_tests(), "conformance": conformance()}
+    results = {
+        "python": python_tests(),
+        "rust": rust_tests(),
+        "javascript": javascript_tests(),
+        "conformance": conformance(),
+    }
     failed = sum(result.failed for result in results.values())
     counts = ", ".join(f"{name} {result.passed}" for name, result in results.items())
     print(f"\ntest: {counts} passed, {failed} failed", flush=True)

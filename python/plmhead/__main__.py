@@ -1,4 +1,4 @@
-"""python -m plmhead"""
+"""The command line: python -m plmhead."""
 
 import sys
 

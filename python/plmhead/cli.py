@@ -1,34 +1,14 @@
-"""The `plmhead` command (docs/command-line.md). It parses, calls, prints; the work is done elsewhere."""
+"""The `plmhead` command (docs/command-line.md): its options and its exit codes. What the verbs do is in commands.py."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import csv
-import hashlib
-import json
 import os
 import sys
-import time
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-import numpy as np
-
-from . import __version__, score
-from .config import MAX_CONFIG_BYTES
-from .errors import FormatError, InputError, spec_text
-from .head import Head, load, pair_paths, read_file
-from .npy import PREAMBLE_BYTES, check_length, read_header
-
-VERSION_0_WARNING = (
-    "version 0: no digests and no self-test; trained with the field's pooling, which counts the end token of every sequence "
-    "shorter than its batch's longest"
-)
-UPGRADED_WARNING = (
-    "upgraded from version 0: trained with the field's pooling, which counts the end token of every sequence shorter than its batch's longest"
-)
+from . import __version__, commands
+from .errors import FormatError, InputError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -50,42 +30,50 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="plmhead", description="Portable classifier heads on protein language model embeddings.")
+    parser = argparse.ArgumentParser(
+        prog="plmhead", description="Portable classifier heads on protein language model embeddings."
+    )
     parser.add_argument("--version", action="version", version=f"plmhead {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    verbs = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, run: Any, text: str, artifact: bool = True) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text)
+        sub = verbs.add_parser(name, help=text, description=text)
         if artifact:
             sub.add_argument("artifact", metavar="ARTIFACT", help="PATH/NAME, PATH/NAME.npz or PATH/NAME_config.json")
         sub.set_defaults(run=run)
         return sub
 
-    inspect = command("inspect", _inspect, "show what an artifact holds")
+    inspect = command("inspect", commands.run_inspect, "show what an artifact holds")
     inspect.add_argument("--json", action="store_true", help="one line, one object")
-    verify = command("verify", _verify, "run every check of the specification")
+    verify = command("verify", commands.run_verify, "run every check of the specification")
     verify.add_argument("--require-verified", action="store_true", help="refuse version 0, which has no digests")
     verify.add_argument("--schema", action="store_true", help="also validate the config against the JSON Schema")
     verify.add_argument("--json", action="store_true", help="one line, one object")
-    scoring = command("score", _score, "score embeddings, one JSON object a row")
+    scoring = command("score", commands.run_score, "score embeddings, one JSON object a row")
     scoring.add_argument("x", metavar="X.npy", help="float32 or float64, shape (rows, n_features_in)")
     _add_threshold_options(scoring)
     scoring.add_argument("--out", metavar="FILE", help="instead of standard output")
-    _add_train_options(command("train", _train, "embed, cross-validate, fit and save", artifact=False))
-    predict = command("predict", _predict, "score sequences")
+    _add_train_options(command("train", commands.run_train, "embed, cross-validate, fit and save", artifact=False))
+    predict = command("predict", commands.run_predict, "score sequences")
     predict.add_argument("--data", required=True, metavar="FILE", help="CSV with a column sequence, or FASTA")
     predict.add_argument("--out", metavar="FILE.csv", help="instead of standard output")
-    predict.add_argument("--encoder", metavar="NAME", help="an encoder's name or ONNX file, instead of the one that the artifact names")
+    predict.add_argument(
+        "--encoder", metavar="NAME", help="an encoder's name or ONNX file, instead of the one that the artifact names"
+    )
     _add_threshold_options(predict)
     _add_table_options(predict)
-    upgraded = command("upgrade", _upgrade, "write a version 0 pair as version 1")
+    upgraded = command("upgrade", commands.run_upgrade, "write a version 0 pair as version 1")
     upgraded.add_argument("output", metavar="OUTPUT", help="PATH/NAME of the new pair")
     upgraded.add_argument("--family", choices=("esm1b", "esm1v", "esm2"), help="where the model's name does not say it")
-    amended = command("amend", _amend, "change members of the config and seal it again")
-    amended.add_argument("--set", action="append", default=[], metavar="POINTER=JSON", help="such as /training/dataset='\"boughter\"'")
+    amended = command("amend", commands.run_amend, "change members of the config and seal it again")
+    amended.add_argument(
+        "--set", action="append", default=[], metavar="POINTER=JSON", help="such as /training/dataset='\"boughter\"'"
+    )
     amended.add_argument("--remove", action="append", default=[], metavar="POINTER")
-    command("seal", _seal, "make a valid artifact of numpy.savez arrays and a minimal config")
-    command("testee", _testee, "speak the conformance protocol on standard input and output", artifact=False)
+    command("seal", commands.run_seal, "make a valid artifact of numpy.savez arrays and a minimal config")
+    command(
+        "testee", commands.run_testee, "speak the conformance protocol on standard input and output", artifact=False
+    )
     return parser
 
 
@@ -96,7 +84,9 @@ def _add_threshold_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_table_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sequence-column", default="sequence", metavar="NAME")
-    parser.add_argument("--batch-size", type=int, default=8, metavar="N", help="sequences embedded at a time (default 8)")
+    parser.add_argument(
+        "--batch-size", type=int, default=8, metavar="N", help="sequences embedded at a time (default 8)"
+    )
 
 
 def _add_train_options(parser: argparse.ArgumentParser) -> None:
@@ -105,10 +95,17 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--embeddings", metavar="X.npy", help="embeddings made elsewhere; needs --labels")
     parser.add_argument("--labels", metavar="FILE.csv", help="a column label, one row an embedding")
     parser.add_argument("--out", default="model", metavar="PATH/NAME", help="the pair to write (default model)")
-    parser.add_argument("--encoder", default="plmhead/random-esm2-tiny", metavar="NAME", help="default: %(default)s, random weights, for trying things")
+    parser.add_argument(
+        "--encoder",
+        default="plmhead/random-esm2-tiny",
+        metavar="NAME",
+        help="default: %(default)s, random weights, for trying things",
+    )
     _add_table_options(parser)
     parser.add_argument("--label-column", default="label", metavar="NAME")
-    parser.add_argument("--too-long", choices=("error", "truncate"), default="error", help="sequences beyond 1,022 residues")
+    parser.add_argument(
+        "--too-long", choices=("error", "truncate"), default="error", help="sequences beyond 1,022 residues"
+    )
     parser.add_argument("--embeddings-out", metavar="X.npy", help="also write the embeddings")
     parser.add_argument("--C", type=float, default=1.0, help="inverse regularisation strength")
     parser.add_argument("--max-iter", type=int, default=1000, metavar="N")
@@ -118,315 +115,12 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=42, metavar="N", help="random_state of the folds and the solver")
     parser.add_argument("--folds", type=int, default=10, metavar="N")
     parser.add_argument("--threshold", type=float, default=0.5, metavar="T", help="stored decision threshold")
-    parser.add_argument("--assay-threshold", action="append", default=[], metavar="NAME=T", help="stored threshold of an assay")
+    parser.add_argument(
+        "--assay-threshold", action="append", default=[], metavar="NAME=T", help="stored threshold of an assay"
+    )
     parser.add_argument("--assay-type", metavar="NAME", help="noted in the config")
     parser.add_argument("--fragment-type", metavar="NAME", help="noted in the config, such as VH")
     parser.add_argument("--dataset", metavar="NAME", help="noted in the config (default: the data file's name)")
-
-
-def _pairs(values: Iterable[str], option: str) -> list[tuple[str, str]]:
-    pairs = []
-    for value in values:
-        name, equals, rest = value.partition("=")
-        if not equals:
-            raise InputError("ARGUMENT", option, f"found {value!r}, expected NAME=VALUE")
-        pairs.append((name, rest))
-    return pairs
-
-
-# --- show and check
-
-
-def compact(value: Any) -> str:
-    """One line of JSON; only quotes, backslashes and control characters are escaped."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _show(members: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print(compact(members))
-        return
-    width = max(len(name) for name in members)
-    for name, value in members.items():
-        print(f"{name:{width}}  {value if isinstance(value, str) else compact(value)}")
-
-
-def description(artifact: str, head: Head) -> dict[str, Any]:
-    """The object of `inspect`."""
-    config = head.config
-    origin = "version-0" if head.format_version == "0" else (config["embedding"] or {}).get("origin")
-    warnings = []
-    if head.format_version == "0":
-        warnings.append(VERSION_0_WARNING)
-    elif origin == "version-0":
-        warnings.append(UPGRADED_WARNING)
-    return {
-        "name": pair_paths(artifact)[0].stem,
-        "format_version": head.format_version,
-        "verified": head.verified,
-        "model_type": config["model_type"],
-        "link": head.link,
-        "n_features_in": head.n_features_in,
-        "classes": head.classes.tolist(),
-        "n_iter": head.n_iter.tolist(),
-        "threshold": head.threshold,
-        "assay_thresholds": head.assay_thresholds,
-        **{name: config[name] for name in ("sklearn_version", "C", "penalty", "solver", "esm_model", "esm_revision")},
-        "embedding_origin": origin,
-        "npz_sha256": head.npz_sha256,
-        "warnings": warnings,
-    }
-
-
-def _inspect(options: argparse.Namespace) -> None:
-    _show(description(options.artifact, load(options.artifact)), options.json)
-
-
-def _verify(options: argparse.Namespace) -> int:
-    name = pair_paths(options.artifact)[0].stem
-    try:
-        head = load(options.artifact, require_verified=options.require_verified)
-        if options.schema:
-            _check_schema(options.artifact, head)
-    except FormatError as fault:
-        if not options.json:
-            raise
-        _show({"name": name, "ok": False, "code": fault.code, "where": fault.where, "message": fault.message}, True)
-        return 1
-    _show({"name": name, "ok": True, "format_version": head.format_version, "verified": head.verified}, options.json)
-    return 0
-
-
-def _check_schema(artifact: str, head: Head) -> None:
-    try:
-        from jsonschema import Draft202012Validator
-    except ImportError:
-        raise ImportError("verify --schema needs jsonschema: pip install 'plmhead[schema]'") from None
-    if head.format_version == "0":
-        raise FormatError("NOT_VERIFIED", "/format", "found version 0, expected version 1, which has a schema")
-    validator = Draft202012Validator(json.loads(spec_text("config.schema.json")))
-    config = read_file(pair_paths(artifact)[1], "config", MAX_CONFIG_BYTES)
-    for fault in sorted(validator.iter_errors(json.loads(config)), key=lambda fault: list(map(str, fault.absolute_path))):
-        where = "".join(f"/{part}" for part in fault.absolute_path)
-        raise FormatError("FIELD_VALUE", where, f"the schema says: {fault.message[:200]}")
-
-
-# --- score
-
-
-def read_matrix(path: str) -> np.ndarray[Any, np.dtype[np.floating[Any]]]:
-    """A C-ordered (rows, columns) matrix of float32 or float64 from an NPY file, without numpy's own reader.
-
-    Raises InputError with the NPY code, INPUT_DTYPE or INPUT_SHAPE.
-    """
-    try:
-        data = memoryview(Path(path).read_bytes())
-    except OSError as fault:
-        raise InputError("DATA", path, f"cannot be read: {fault.strerror}") from None
-    try:
-        header = read_header(data, path, empty_rows=True)
-        if header.descr not in ("<f4", "<f8"):
-            raise InputError("INPUT_DTYPE", "X", f"found {header.descr}, expected <f4 or <f8")
-        if len(header.shape) != 2:
-            raise InputError("INPUT_SHAPE", "X", f"found shape {header.shape}, expected (rows, n_features_in)")
-        check_length(data, header, path)
-    except FormatError as fault:
-        raise InputError(fault.code, path, fault.message, fault.remedy) from None
-    return np.frombuffer(data[PREAMBLE_BYTES:], dtype=header.descr).reshape(header.shape)
-
-
-@contextlib.contextmanager
-def _output(path: str | None) -> Iterator[TextIO]:
-    """Standard output, or a file that appears under its name only when it is complete."""
-    if path is None:
-        yield sys.stdout
-        return
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            yield file
-        os.replace(temporary, target)
-    except OSError as fault:
-        raise InputError("OUTPUT", path, f"cannot be written: {fault.strerror}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def score_lines(head: Head, x: Any, threshold: float | None, assay_type: str | None) -> Iterator[str]:
-    """One JSON object a row, as docs/command-line.md says."""
-    z, p, labels = head.score_all(x, threshold, assay_type)
-    single = head.link == "logistic"
-    for row, label in enumerate(labels.tolist()):
-        decision, probability = (z[row], p[row, 1:]) if single else (z[row], p[row])
-        values = [decision.tolist(), probability.tolist(), score.bits(decision), score.bits(probability)]
-        decision_, probability_, decision_bits, probability_bits = [value[0] for value in values] if single else values
-        yield compact(
-            {
-                "row": row,
-                "label": label,
-                "decision": decision_,
-                "probability": probability_,
-                "decision_bits": decision_bits,
-                "probability_bits": probability_bits,
-            }
-        )
-
-
-def _score(options: argparse.Namespace) -> None:
-    head = load(options.artifact)
-    x = read_matrix(options.x)
-    lines = score_lines(head, x, options.threshold, options.assay_type)
-    with _output(options.out) as file:
-        for line in lines:
-            file.write(line + "\n")
-
-
-# --- sequences
-
-
-def _progress(what: str) -> Any:
-    """A counter on one line of a terminal; silent when standard error goes elsewhere."""
-    if not sys.stderr.isatty():
-        return None
-    started = time.monotonic()
-
-    def show(done: int, total: int) -> None:
-        left = (time.monotonic() - started) / done * (total - done)
-        end = "\n" if done == total else ""
-        print(f"\r{what}: {done} of {total}, {left:.0f} s left ", end=end, file=sys.stderr, flush=True)
-
-    return show
-
-
-def _predict(options: argparse.Namespace) -> None:
-    from .data import read_table
-    from .encode import check_contract, check_golden, load_encoder
-
-    head = load(options.artifact)
-    head.threshold_in_force(options.threshold, options.assay_type)  # a bad threshold is said before any embedding
-    contract = head.config.get("embedding")
-    if contract is None:
-        remedy = "plmhead upgrade" if head.format_version == "0" else "plmhead score with embeddings of your own"
-        raise InputError("ENCODER", "/embedding", "found no embedding contract, expected one that says which encoder to use", remedy)
-    encoder = load_encoder(options.encoder or contract["checkpoint"], too_long=contract["too_long"])
-    check_contract(encoder, contract)
-    check_golden(encoder, head.config, head.coef, head.intercept)
-    table = read_table(options.data, need_labels=False, sequence_column=options.sequence_column, too_long=contract["too_long"])
-    X = encoder.embed(table.sequences, options.batch_size, _progress("embedding"))
-    z, p, labels = head.score_all(X, options.threshold, options.assay_type)
-    single = head.link == "logistic"
-    names = [] if single else [f"_{label}" for label in head.classes.tolist()]
-    header = ["probability", "decision"] if single else [f"{part}{name}" for part in ("probability", "decision") for name in names]
-    with _output(options.out) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*(["id"] if table.ids else []), "sequence", "label", *header])
-        for row, (sequence, label) in enumerate(zip(table.sequences, labels.tolist(), strict=True)):
-            values = [p[row, 1], z[row, 0]] if single else [*p[row], *z[row]]
-            writer.writerow([*([table.ids[row]] if table.ids else []), sequence, label, *(repr(float(value)) for value in values)])
-
-
-def _train(options: argparse.Namespace) -> None:
-    from .train import Settings, metrics_table, train
-    from .writer import save
-
-    thresholds = {}
-    for name, text in _pairs(options.assay_threshold, "--assay-threshold"):
-        try:
-            thresholds[name] = float(text)
-        except ValueError:
-            raise InputError("ARGUMENT", "--assay-threshold", f"found {text!r}, expected a number from 0 to 1") from None
-    X, y, encoder, dataset = _training_data(options)
-    settings = Settings(
-        C=options.C,
-        max_iter=options.max_iter,
-        solver=options.solver,
-        class_weight=options.class_weight,
-        random_state=options.seed,
-        standardize=options.standardize,
-        folds=options.folds,
-    )
-    trained = train(X, y, settings, _progress("cross-validation"))
-    print(metrics_table(trained.metrics))
-    facts = {
-        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "dataset": options.dataset or dataset.name,
-        "dataset_sha256": hashlib.sha256(dataset.read_bytes()).hexdigest(),
-        "rows": len(y),
-        "rows_by_class": np.unique(y, return_counts=True)[1].tolist(),
-        "assay_type": options.assay_type,
-        "fragment_type": options.fragment_type,
-    }
-    golden = {} if encoder is None else {"embedding": encoder.contract, "golden_embeddings": _golden(encoder), "batch_size": options.batch_size, "device": "cpu"}
-    Path(options.out).parent.mkdir(parents=True, exist_ok=True)
-    saved = save(
-        trained.estimator,
-        options.out,
-        threshold=options.threshold,
-        assay_thresholds=thresholds,
-        metrics=trained.metrics,
-        training={name: value for name, value in facts.items() if value is not None},
-        quiet=True,
-        **golden,
-    )
-    print(f"wrote {saved.npz} and {saved.config.name}; proved on {saved.proof}")
-
-
-def _golden(encoder: Any) -> Any:
-    from .encode import golden_embeddings
-
-    return golden_embeddings(encoder)
-
-
-def _training_data(options: argparse.Namespace) -> tuple[Any, Any, Any, Path]:
-    """X, y, the encoder (None for embeddings made elsewhere) and the file that holds the labels."""
-    from .data import read_labels, read_table
-    from .encode import load_encoder
-
-    if options.embeddings:
-        if not options.labels:
-            raise InputError("ARGUMENT", "--labels", "found none, expected the CSV of labels that goes with --embeddings")
-        return read_matrix(options.embeddings), read_labels(options.labels, label_column=options.label_column), None, Path(options.labels)
-    table = read_table(
-        options.data, True, sequence_column=options.sequence_column, label_column=options.label_column, too_long=options.too_long
-    )
-    encoder = load_encoder(options.encoder, too_long=options.too_long)
-    X = encoder.embed(table.sequences, options.batch_size, _progress("embedding"))
-    if options.embeddings_out:
-        with open(options.embeddings_out, "wb") as file:
-            np.save(file, X, allow_pickle=False)
-    return X, table.labels, encoder, Path(options.data)
-
-
-# --- change
-
-
-def _upgrade(options: argparse.Namespace) -> None:
-    from .edit import upgrade
-
-    upgrade(options.artifact, options.output, options.family)
-    print(f"wrote {pair_paths(options.output)[0]}; {UPGRADED_WARNING}")
-
-
-def _amend(options: argparse.Namespace) -> None:
-    from .edit import amend
-
-    changes: list[tuple[str, str | None]] = [*_pairs(options.set, "--set"), *((where, None) for where in options.remove)]
-    amend(options.artifact, changes)
-    print(f"sealed {pair_paths(options.artifact)[1]}")
-
-
-def _seal(options: argparse.Namespace) -> None:
-    from .edit import seal_pair
-
-    seal_pair(options.artifact)
-    print(f"sealed {pair_paths(options.artifact)[0]} and its config")
-
-
-def _testee(options: argparse.Namespace) -> None:
-    from .testee import serve
-
-    serve()
 
 
 if __name__ == "__main__":

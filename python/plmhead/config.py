@@ -1,20 +1,41 @@
 """The config: bytes in, checked members out (SPEC sections 3 to 6, and 11).
 
-A rule is a function (value, pointer, context) that raises FormatError. The tables below are SPEC section 6, in its order.
+The tables below are those of SPEC section 6, in its order, which is the order of checking.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from . import json
 from .errors import FormatError, mismatch
+from .rules import (
+    Context,
+    Field,
+    anything,
+    array,
+    boolean,
+    constant,
+    expect,
+    hexadecimal,
+    integer,
+    mapping,
+    nullable,
+    number,
+    one_of,
+    pattern,
+    pointer,
+    record,
+    require,
+    text,
+    type_name,
+)
 
 READER_VERSION = (1, 0)
 MAX_CONFIG_BYTES = 1_048_576
@@ -26,195 +47,55 @@ _SEAL = re.compile(rb'"config_sha256": "([0-9a-f]{64})"\n\}\n')
 _SEGMENT = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*"
 
 
-class Context(NamedTuple):
-    """What a rule may need beside its value."""
-
-    root: dict[str, Any]
-    ignore_unknown: bool
-
-
-Rule = Callable[[Any, str, Context], None]
-
-
-def type_name(value: Any) -> str:
-    """The JSON type of a parsed value."""
-    if value is None:
-        return "null"
-    names = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
-    return names[type(value)]
-
-
-def pointer(parent: str, name: str | int) -> str:
-    """RFC 6901: the pointer of a member."""
-    return f"{parent}/{str(name).replace('~', '~0').replace('/', '~1')}"
-
-
-def _expect(value: Any, where: str, *types: str) -> None:
-    if type_name(value) not in types:
-        raise mismatch("FIELD_TYPE", where, f"{type_name(value)}", " or ".join(types))
-
-
-def _require(condition: bool, value: Any, where: str, expected: str) -> None:
-    if not condition:
-        raise mismatch("FIELD_VALUE", where, value, expected)
-
-
-def one_of(*allowed: str) -> Rule:
-    def rule(value: Any, where: str, context: Context) -> None:
-        _expect(value, where, "string")
-        _require(value in allowed, value, where, " or ".join(map(repr, allowed)))
-
-    return rule
-
-
-def pattern(form: str, most: int = 1_048_576) -> Rule:
-    compiled = re.compile(form)
-
-    def rule(value: Any, where: str, context: Context) -> None:
-        _expect(value, where, "string")
-        _require(len(value) <= most and compiled.fullmatch(value) is not None, value, where, f"a string of the form {form}")
-
-    return rule
-
-
-def text(least: int, most: int, forbidden: str = "") -> Rule:
-    def rule(value: Any, where: str, context: Context) -> None:
-        _expect(value, where, "string")
-        clean = not any(c < " " or c == "\x7f" or c in forbidden for c in value)
-        _require(least <= len(value) <= most and clean, value, where, f"{least} to {most} characters, no control characters {forbidden}".rstrip())
-
-    return rule
-
-
-def hexadecimal(digits: int) -> Rule:
-    return pattern(rf"[0-9a-f]{{{digits}}}")
-
-
-def integer(least: int, most: int) -> Rule:
-    def rule(value: Any, where: str, context: Context) -> None:
-        _expect(value, where, "integer")
-        _require(least <= value <= most, value, where, f"an integer from {least} to {most}")
-
-    return rule
-
-
-def number(least: float = float("-inf"), most: float = float("inf"), above: float | None = None) -> Rule:
-    def rule(value: Any, where: str, context: Context) -> None:
-        _expect(value, where, "number", "integer")
-        _require(least <= value <= most, value, where, f"a number from {least} to {most}")
-        _require(above is None or value > above, value, where, f"a number above {above}")
-
-    return rule
-
-
-def constant(expected: bool) -> Rule:
-    def rule(value: Any, where: str, context: Context) -> None:
-        _expect(value, where, "boolean")
-        _require(value is expected, value, where, repr(expected).lower())
-
-    return rule
-
-
-def boolean(value: Any, where: str, context: Context) -> None:
-    _expect(value, where, "boolean")
-
-
-def anything(value: Any, where: str, context: Context) -> None:
-    """Any value: version 1 says nothing of it."""
-
-
-def nullable(rule: Rule) -> Rule:
-    def either(value: Any, where: str, context: Context) -> None:
-        if value is not None:
-            rule(value, where, context)
-
-    return either
-
-
-def array(item: Rule, least: int, most: int) -> Rule:
-    def rule(value: Any, where: str, context: Context) -> None:
-        _expect(value, where, "array")
-        count = f"{least}" if least == most else f"{least} to {most}"
-        _require(least <= len(value) <= most, f"{len(value)} values", where, f"{count} values")
-        for index, element in enumerate(value):
-            item(element, pointer(where, index), context)
-
-    return rule
-
-
-def mapping(name_rule: Rule, value_rule: Rule) -> Rule:
-    def rule(value: Any, where: str, context: Context) -> None:
-        _expect(value, where, "object")
-        for name, element in value.items():
-            name_rule(name, pointer(where, name), context)
-            value_rule(element, pointer(where, name), context)
-
-    return rule
-
-
-class Field(NamedTuple):
-    name: str
-    rule: Rule
-    required: bool = True
-
-
-def record(*fields: Field) -> Rule:
-    known = {field.name for field in fields}
-
-    def rule(value: Any, where: str, context: Context) -> None:
-        _expect(value, where, "object")
-        for field in fields:
-            if field.name in value:
-                field.rule(value[field.name], pointer(where, field.name), context)
-            elif field.required:
-                raise FormatError("FIELD_MISSING", pointer(where, field.name), f"found no member {field.name}, expected one")
-        if not context.ignore_unknown:
-            for name in value:
-                if name not in known:
-                    raise FormatError("FIELD_UNKNOWN", pointer(where, name), f"found the member {name!r}, expected only those of the specification")
-
-    return rule
-
-
 def _class_weight(value: Any, where: str, context: Context) -> None:
     if isinstance(value, str):
-        _require(value == "balanced", value, where, "'balanced', an object or null")
+        require(value == "balanced", value, where, "'balanced', an object or null")
     else:
         mapping(anything, number(0))(value, where, context)
 
 
 def _l1_ratio(value: Any, where: str, context: Context) -> None:
     nullable(number(0, 1))(value, where, context)
-    _require(value is not None or context.root["penalty"] != "elasticnet", value, where, "a number, since penalty is elasticnet")
+    require(
+        value is not None or context.root["penalty"] != "elasticnet",
+        value,
+        where,
+        "a number, since penalty is elasticnet",
+    )
 
 
 def _decision(value: Any, where: str, context: Context) -> None:
     if value is not None:
-        _expect(value, where, "object")
+        expect(value, where, "object")
     link = context.root["link"]
-    _require((value is None) == (link == "softmax"), type_name(value), where, f"{'null' if link == 'softmax' else 'an object'}, since link is {link}")
+    require(
+        (value is None) == (link == "softmax"),
+        type_name(value),
+        where,
+        f"{'null' if link == 'softmax' else 'an object'}, since link is {link}",
+    )
     nullable(_DECISION)(value, where, context)
 
 
 def _embedding(value: Any, where: str, context: Context) -> None:
     if value is None:
         for name in ("esm_model", "esm_revision", "batch_size", "device"):
-            _require(context.root[name] is None, context.root[name], pointer("", name), "null, since embedding is null")
+            require(context.root[name] is None, context.root[name], pointer("", name), "null, since embedding is null")
         return
-    _expect(value, where, "object")
-    _require(context.root["esm_model"] is not None, None, "/esm_model", "a model name, since embedding is an object")
+    expect(value, where, "object")
+    require(context.root["esm_model"] is not None, None, "/esm_model", "a model name, since embedding is an object")
     _EMBEDDING(value, where, context)
 
 
 def _checkpoint(value: Any, where: str, context: Context) -> None:
-    _expect(value, where, "string")
-    _require(value == context.root["esm_model"], value, where, f"{context.root['esm_model']!r}, as esm_model")
+    expect(value, where, "string")
+    require(value == context.root["esm_model"], value, where, f"{context.root['esm_model']!r}, as esm_model")
 
 
 def _golden(value: Any, where: str, context: Context) -> None:
     if value is not None:
-        _expect(value, where, "array")
-        _require(context.root["embedding"] is not None, "an array", where, "null, since embedding is null")
+        expect(value, where, "array")
+        require(context.root["embedding"] is not None, "an array", where, "null, since embedding is null")
         array(_GOLDEN, 6, 6)(value, where, context)
 
 
@@ -258,7 +139,11 @@ _METRICS = record(
     Field("train", mapping(_METRIC, nullable(number())), required=False),
     Field(
         "cross_validation",
-        record(Field("folds", integer(2, 1_000_000)), Field("stratified", boolean), Field("scores", mapping(_METRIC, _SCORE))),
+        record(
+            Field("folds", integer(2, 1_000_000)),
+            Field("stratified", boolean),
+            Field("scores", mapping(_METRIC, _SCORE)),
+        ),
         required=False,
     ),
 )
@@ -306,7 +191,7 @@ ANY_INTEGER = integer(-MAX_SAFE, MAX_SAFE)
 
 
 def _any_string(value: Any, where: str, context: Context) -> None:
-    _expect(value, where, "string")
+    expect(value, where, "string")
 
 
 VERSION_0_FIELDS = (
@@ -335,7 +220,7 @@ class Config:
 
     @property
     def link(self) -> str:
-        return self.members.get("link", "logistic")
+        return str(self.members.get("link", "logistic"))
 
     @property
     def decision(self) -> dict[str, Any] | None:
@@ -350,7 +235,7 @@ def parse_config(data: bytes, *, check_seal: bool = True) -> Config:
     Raises FormatError.
     """
     root = json.parse(data)
-    _expect(root, "", "object")
+    expect(root, "", "object")
     version = _version(root)
     if version[0] == 0:
         record(*VERSION_0_FIELDS)(root, "", Context(root, ignore_unknown=True))
@@ -367,7 +252,7 @@ def _version(root: dict[str, Any]) -> tuple[int, int]:
         if new:
             raise FormatError("FORMAT_MISSING", "/format", f"found {new[0]} but no format, expected both or neither")
         return (0, 0)
-    _expect(root["format"], "/format", "string")
+    expect(root["format"], "/format", "string")
     if root["format"] != "plmhead":
         raise mismatch("FORMAT_UNKNOWN", "/format", root["format"], "'plmhead'")
     version = _version_pair(root, "format_version")
@@ -375,8 +260,10 @@ def _version(root: dict[str, Any]) -> tuple[int, int]:
         raise mismatch("VERSION_UNSUPPORTED", "/format_version", root["format_version"], f"{READER_VERSION[0]}.x")
     least = _version_pair(root, "min_reader")
     if least > READER_VERSION:
-        raise mismatch("VERSION_UNSUPPORTED", "/min_reader", root["min_reader"], "at most {}.{}".format(*READER_VERSION))
-    _require(least <= version, root["min_reader"], "/min_reader", f"at most format_version {root['format_version']}")
+        raise mismatch(
+            "VERSION_UNSUPPORTED", "/min_reader", root["min_reader"], "at most {}.{}".format(*READER_VERSION)
+        )
+    require(least <= version, root["min_reader"], "/min_reader", f"at most format_version {root['format_version']}")
     return version
 
 
@@ -384,9 +271,9 @@ def _version_pair(root: dict[str, Any], name: str) -> tuple[int, int]:
     where = f"/{name}"
     if name not in root:
         raise FormatError("FIELD_MISSING", where, f"found no member {name}, expected one")
-    _expect(root[name], where, "string")
+    expect(root[name], where, "string")
     match = _VERSION.fullmatch(root[name])
-    _require(match is not None, root[name], where, "MAJOR.MINOR")
+    require(match is not None, root[name], where, "MAJOR.MINOR")
     assert match is not None
     return int(match.group(1)), int(match.group(2))
 
@@ -397,7 +284,11 @@ def _check_seal(data: bytes, root: dict[str, Any]) -> None:
         raise FormatError("FIELD_MISSING", where, "found no member config_sha256, expected one")
     seal = _SEAL.fullmatch(data[-SEAL_BYTES:])
     if seal is None or next(reversed(root)) != "config_sha256":
-        raise FormatError("CONFIG_SEAL", where, "found another end of the file, expected config_sha256 as the last member in the fixed form")
+        raise FormatError(
+            "CONFIG_SEAL",
+            where,
+            "found another end of the file, expected config_sha256 as the last member in the fixed form",
+        )
     digest = hashlib.sha256(data[:-SEAL_BYTES]).hexdigest()
     if digest != seal.group(1).decode():
         raise mismatch("CONFIG_DIGEST", where, digest, seal.group(1).decode())
@@ -407,7 +298,8 @@ def class_key(label: Any) -> str:
     """The name of a class in a class_weight map (G2)."""
     if isinstance(label, (bool, np.bool_)):
         return "true" if label else "false"
-    return str(label) if isinstance(label, str) else str(int(label))
+    text: str = label if isinstance(label, str) else str(int(label))
+    return text
 
 
 def check_agreement(members: dict[str, Any], rows: int, n_features: int, classes: Sequence[Any]) -> None:
@@ -438,4 +330,6 @@ def _check_class_weight(weights: dict[str, Any], classes: Sequence[Any]) -> None
     following = iter([class_key(label) for label in classes])
     for name in weights:
         if name not in following:  # consumes the iterator: a name must come after the one before it
-            raise mismatch("FIELD_MISMATCH", pointer("/class_weight", name), name, "the next class label, in class order")
+            raise mismatch(
+                "FIELD_MISMATCH", pointer("/class_weight", name), name, "the next class label, in class order"
+            )

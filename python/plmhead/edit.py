@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from . import json
-from .config import MAX_CONFIG_BYTES, type_name
+from .config import MAX_CONFIG_BYTES, class_key
 from .errors import FormatError, InputError, mismatch
 from .fitted import normalise_labels
 from .head import Head, from_bytes, load, pair_paths, read_file
 from .npy import read_arrays
+from .rules import type_name
 from .writer import build, seal, write_pair
 from .zip import MAX_NPZ_BYTES, read_members
 
@@ -80,7 +81,9 @@ def _change(root: dict[str, Any], where: str, text: str | None) -> None:
     try:
         parent[names[-1]] = json.parse(text.encode())
     except FormatError as fault:
-        raise InputError("METADATA", where, f"found {text!r}, expected JSON ({fault.message}); quote strings: '\"text\"'") from None
+        raise InputError(
+            "METADATA", where, f"found {text!r}, expected JSON ({fault.message}); quote strings: '\"text\"'"
+        ) from None
 
 
 def seal_pair(artifact: str | os.PathLike[str]) -> Head:
@@ -92,8 +95,16 @@ def seal_pair(artifact: str | os.PathLike[str]) -> Head:
     npz_path, config_path = pair_paths(artifact)
     given = _object(read_file(config_path, "config", MAX_CONFIG_BYTES))
     if given.get("link") not in ("logistic", "softmax"):
-        raise InputError("METADATA", "/link", f"found {given.get('link')!r}, expected \"logistic\" (2 classes) or \"softmax\" (3 or more)")
-    members = {**_SEAL_DEFAULTS, "decision": None, **{name: value for name, value in given.items() if name not in _WRITTEN_BY_SEAL}}
+        raise InputError(
+            "METADATA",
+            "/link",
+            f'found {given.get("link")!r}, expected "logistic" (2 classes) or "softmax" (3 or more)',
+        )
+    members = {
+        **_SEAL_DEFAULTS,
+        "decision": None,
+        **{name: value for name, value in given.items() if name not in _WRITTEN_BY_SEAL},
+    }
     if members["link"] == "logistic" and members["decision"] is None:
         members["decision"] = {"threshold": 0.5, "assay_thresholds": {}}
     # Integers of any width and a scalar intercept, as version 0 takes them: hand-made arrays have them.
@@ -129,7 +140,11 @@ def upgrade(artifact: str | os.PathLike[str], output: str | os.PathLike[str], fa
 def _family(model: str) -> str:
     match = re.search(r"esm(1b|1v|2)", model.lower())
     if match is None:
-        raise InputError("METADATA", "/esm_model", f"found {model!r}, whose family is not in its name, expected --family esm1b, esm1v or esm2")
+        raise InputError(
+            "METADATA",
+            "/esm_model",
+            f"found {model!r}, whose family is not in its name, expected --family esm1b, esm1v or esm2",
+        )
     return f"esm{match.group(1)}"
 
 
@@ -156,13 +171,13 @@ def _field_contract(family: str, checkpoint: str, revision: str | None, dimensio
 def _ordered_weights(weights: Any, head: Head) -> Any:
     if not isinstance(weights, dict):
         return weights
-    from .config import class_key
-
     keys = [class_key(label) for label in head.classes.tolist()]
     return {key: weights[key] for key in keys if key in weights}
 
 
-def _write(artifact: str | os.PathLike[str], members: dict[str, Any], coef: Any, intercept: Any, classes: Any, n_iter: Any) -> Head:
+def _write(
+    artifact: str | os.PathLike[str], members: dict[str, Any], coef: Any, intercept: Any, classes: Any, n_iter: Any
+) -> Head:
     counts = n_iter if n_iter.dtype in (np.int32, np.int64) else n_iter.astype(np.int64)
     built = build(members, coef, intercept, normalise_labels(classes), counts)
     write_pair(*pair_paths(artifact), built.npz, built.config)

@@ -30,7 +30,7 @@ def registry() -> dict[str, dict[str, Any]]:
     return {entry["code"]: entry for entry in json.loads(spec_text("errors.json"))["errors"]}
 
 
-class _Coded(ValueError):
+class _CodedError(ValueError):
     def __init__(self, code: str, where: str, message: str, remedy: str | None = None) -> None:
         super().__init__(code, where, message, remedy)
         self.code = code
@@ -49,14 +49,14 @@ class _Coded(ValueError):
         return f"{self.code}{place}: {self.message}{remedy}"
 
 
-class FormatError(_Coded):
+class FormatError(_CodedError):
     """An artifact breaks a rule of the specification.
 
     `where` is a JSON pointer, a member's name in the NPZ, `config`, `npz`, or one of these with a byte offset.
     """
 
 
-class InputError(_Coded):
+class InputError(_CodedError):
     """X, an argument, a data file or an estimator is not usable."""
 
 

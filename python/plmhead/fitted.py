@@ -41,7 +41,7 @@ class Fitted:
     folded: list[str] = field(default_factory=list)
 
     def folded_parameters(self) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-        """coef (rows, n) and intercept (rows,) of the head that scores raw features.
+        """Coef (rows, n) and intercept (rows,) of the head that scores raw features.
 
         Raises InputError ESTIMATOR where folding leaves binary64.
         """
@@ -59,7 +59,10 @@ def refuse(found: str, expected: str) -> InputError:
 
 
 def _fold_scaler(
-    coef: NDArray[np.floating], intercept: NDArray[np.floating], mean: NDArray[np.float64] | None, scale: NDArray[np.float64] | None
+    coef: NDArray[np.floating],
+    intercept: NDArray[np.floating],
+    mean: NDArray[np.float64] | None,
+    scale: NDArray[np.float64] | None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     wide = coef.astype(np.float64)
     with np.errstate(all="ignore"):
@@ -93,7 +96,9 @@ def read_estimator(estimator: Any) -> Fitted:
     mean = _wide(scaler.mean_) if scaler is not None and scaler.with_mean else None
     scale = None if scaler is None else _wide(scaler.scale_)
     folded = ["standard_scaler"] * (scaler is not None) + ["two_class_multinomial"] * (factor == 2)
-    return Fitted(coef, intercept, classes, _n_iter(model, rows), link, _parameters(model, classes), mean, scale, factor, folded)
+    return Fitted(
+        coef, intercept, classes, _n_iter(model, rows), link, _parameters(model, classes), mean, scale, factor, folded
+    )
 
 
 def _unpack(estimator: Any) -> tuple[Any, Any]:
@@ -130,7 +135,10 @@ def _link(model: Any, k: int) -> tuple[str, int]:
     if k < 2:
         raise refuse(f"{k} class", "two or more")
     if multi_class == "ovr" or model.solver == "liblinear":
-        raise refuse("a one-vs-rest model of 3 or more classes", "a multinomial one; fit with solver='lbfgs' and without multi_class='ovr'")
+        raise refuse(
+            "a one-vs-rest model of 3 or more classes",
+            "a multinomial one; fit with solver='lbfgs' and without multi_class='ovr'",
+        )
     return "softmax", 1
 
 
@@ -153,7 +161,11 @@ def _parameters(model: Any, classes: NDArray[Any]) -> dict[str, Any]:
 
     cross_validated = hasattr(model, "C_")
     C = float(_single(model.C_, "C_") if cross_validated else model.C)
-    l1_ratio = _single(model.l1_ratio_, "l1_ratio_") if cross_validated and hasattr(model, "l1_ratio_") else getattr(model, "l1_ratio", None)
+    l1_ratio = (
+        _single(model.l1_ratio_, "l1_ratio_")
+        if cross_validated and hasattr(model, "l1_ratio_")
+        else getattr(model, "l1_ratio", None)
+    )
     l1_ratio = None if l1_ratio is None else float(l1_ratio)
     return {
         "model_type": "LogisticRegression",
@@ -187,7 +199,9 @@ def _class_weight(weights: Any, classes: NDArray[Any]) -> Any:
     if weights is None or weights == "balanced":
         return weights
     by_key = {class_key(label): weight for label, weight in weights.items()}
-    return {class_key(label): float(by_key[class_key(label)]) for label in classes.tolist() if class_key(label) in by_key}
+    return {
+        class_key(label): float(by_key[class_key(label)]) for label in classes.tolist() if class_key(label) in by_key
+    }
 
 
 def normalise_labels(classes: Any) -> NDArray[Any]:
@@ -226,4 +240,7 @@ def _from_objects(labels: NDArray[Any]) -> NDArray[Any]:
                 return np.array(labels.tolist(), dtype=dtype)
             except OverflowError:
                 raise _labels("an integer label beyond 64 bits", "labels within ±2^63") from None
-    raise _labels("object labels of " + ", ".join(sorted({type(label).__name__ for label in labels})), "all str, all bool or all int")
+    raise _labels(
+        "object labels of " + ", ".join(sorted({type(label).__name__ for label in labels})),
+        "all str, all bool or all int",
+    )

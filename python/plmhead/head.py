@@ -63,7 +63,11 @@ class Head:
     @property
     def assay_thresholds(self) -> dict[str, float] | None:
         """Threshold by assay type; None for softmax."""
-        return None if self._decision is None else {name: float(t) for name, t in self._decision["assay_thresholds"].items()}
+        return (
+            None
+            if self._decision is None
+            else {name: float(t) for name, t in self._decision["assay_thresholds"].items()}
+        )
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Decisions: shape (m,) for two classes, (m, k) for more, as scikit-learn's `decision_function`.
@@ -107,7 +111,9 @@ class Head:
         finite = np.isfinite(z).all(axis=1)
         if not finite.all():
             row = int(np.argmin(finite))
-            raise InputError("DECISION_NONFINITE", f"/{row}", "found a decision that overflows binary64, expected a finite one")
+            raise InputError(
+                "DECISION_NONFINITE", f"/{row}", "found a decision that overflows binary64, expected a finite one"
+            )
         return z
 
     def _labels(self, z: NDArray[np.float64], threshold: float) -> NDArray[Any]:
@@ -121,13 +127,17 @@ class Head:
         """The threshold that P7 chooses; 0.5, without meaning, for softmax. Raises InputError THRESHOLD, ASSAY_TYPE."""
         if threshold is not None:
             if self.link == "softmax":
-                raise InputError("THRESHOLD", "threshold", "found a threshold, expected none: this head has more than two classes")
+                raise InputError(
+                    "THRESHOLD", "threshold", "found a threshold, expected none: this head has more than two classes"
+                )
             if not isinstance(threshold, (int, float, np.integer, np.floating)) or not 0 <= threshold <= 1:
                 raise InputError("THRESHOLD", "threshold", f"found {threshold!r}, expected a number from 0 to 1")
         if assay_type is not None:
             known = self.assay_thresholds or {}
             if assay_type not in known:
-                raise InputError("ASSAY_TYPE", "assay_type", f"found {assay_type!r}, expected one of: {', '.join(known) or 'none'}")
+                raise InputError(
+                    "ASSAY_TYPE", "assay_type", f"found {assay_type!r}, expected one of: {', '.join(known) or 'none'}"
+                )
             return known[assay_type]
         if threshold is None:
             return 0.5 if self.threshold is None else self.threshold
@@ -150,7 +160,7 @@ def _matrix(X: ArrayLike, features: int) -> NDArray[np.floating]:
         raise InputError("INPUT_SHAPE", "X", f"found shape {x.shape}, expected (rows, {features}){hint}")
     finite = np.isfinite(x)
     if not finite.all():
-        row, column = divmod(int(np.argmin(finite.ravel())), features)
+        row, column = divmod(int(np.argmin(np.ravel(finite))), features)
         raise InputError("INPUT_NONFINITE", f"/{row}/{column}", f"found {x[row, column]}, expected a finite value")
     return x
 
@@ -166,7 +176,9 @@ def from_bytes(npz: bytes, config: bytes, *, require_verified: bool = False) -> 
         raise mismatch("FILE_SIZE", "npz", f"{len(npz)} bytes", f"at most {MAX_NPZ_BYTES}")
     parsed = parse_config(bytes(config))
     if require_verified and parsed.version[0] == 0:
-        raise FormatError("NOT_VERIFIED", "/format", "found version 0, which has no digests, expected a verified artifact")
+        raise FormatError(
+            "NOT_VERIFIED", "/format", "found version 0, which has no digests, expected a verified artifact"
+        )
     digest = hashlib.sha256(npz).hexdigest()
     if parsed.version[0] and digest != parsed.members["npz_sha256"]:
         raise mismatch("NPZ_DIGEST", "/npz_sha256", digest, parsed.members["npz_sha256"])
@@ -186,11 +198,13 @@ def _assemble(parsed: Config, npz: bytes, digest: str) -> Head:
     return head
 
 
-def self_test_records(coef: NDArray[np.floating], intercept: NDArray[np.floating], link: str) -> list[dict[str, list[str]]]:
+def self_test_records(
+    coef: NDArray[np.floating], intercept: NDArray[np.floating], link: str
+) -> list[dict[str, list[str]]]:
     """E2: what `self_test` must hold for these parameters."""
     inputs = score.self_test_inputs(coef.shape[1])
     z = score.decisions(inputs, coef.astype(np.float64), intercept.astype(np.float64))
-    finite = np.isfinite(z).all(axis=1)
+    finite = np.asarray(np.isfinite(z).all(axis=1))
     p = score.probabilities(np.where(finite[:, None], z, 0.0), link)
     return [{"decision": score.bits(z[j]), "probability": score.bits(p[j])} for j in range(score.SELF_TESTS)]
 
@@ -225,7 +239,9 @@ def read_file(path: Path, word: str, most: int) -> bytes:
         with path.open("rb") as file:
             data = file.read(most + 1)
     except OSError as fault:
-        raise FormatError("FILE_UNREADABLE", word, f"found no readable file {path} ({fault.strerror}), expected one") from None
+        raise FormatError(
+            "FILE_UNREADABLE", word, f"found no readable file {path} ({fault.strerror}), expected one"
+        ) from None
     if len(data) > most:
         raise FormatError("FILE_SIZE", word, f"found more than {most} bytes, expected at most {most}")
     return data

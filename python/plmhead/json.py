@@ -35,7 +35,9 @@ def parse(data: bytes) -> Any:
     try:
         text = bytes(data).decode("utf-8")
     except UnicodeDecodeError as fault:
-        raise FormatError("JSON_ENCODING", f"config@{fault.start}", "found bytes that are not UTF-8, expected UTF-8") from None
+        raise FormatError(
+            "JSON_ENCODING", f"config@{fault.start}", "found bytes that are not UTF-8, expected UTF-8"
+        ) from None
     return _Parser(text).document()
 
 

@@ -59,10 +59,16 @@ def read_header(data: memoryview, where: str, *, empty_rows: bool = False) -> He
     text = bytes(data[10:127])
     shape_form = rb"\(0, [1-9][0-9]{0,8}\)|" + _SHAPE.pattern if empty_rows else _SHAPE.pattern
     match = re.fullmatch(
-        rb"\{'descr': '([<>|=A-Za-z0-9]{1,8})', 'fortran_order': (False|True), 'shape': (" + shape_form + rb"), \} *", text
+        rb"\{'descr': '([<>|=A-Za-z0-9]{1,8})', 'fortran_order': (False|True), 'shape': (" + shape_form + rb"), \} *",
+        text,
     )
     if match is None:
-        raise mismatch("NPY_HEADER", where, text.rstrip().decode("latin-1"), "{'descr': 'D', 'fortran_order': False, 'shape': (a, b), }")
+        raise mismatch(
+            "NPY_HEADER",
+            where,
+            text.rstrip().decode("latin-1"),
+            "{'descr': 'D', 'fortran_order': False, 'shape': (a, b), }",
+        )
     if match.group(2) == b"True":
         raise FormatError("NPY_ORDER", where, "found Fortran order, expected C order")
     return Header(match.group(1).decode(), tuple(int(digits) for digits in re.findall(rb"[0-9]+", match.group(3))))
@@ -115,10 +121,17 @@ def _check_shapes(shapes: dict[str, tuple[int, ...]], link: str, major: int) -> 
     if major == 0:
         allowed["intercept"].add(())
     if (rows != 1) if link == "logistic" else (rows < 3):
-        raise mismatch("ARRAY_SHAPE", "coef.npy", str(shapes["coef"]), f"{'1 row' if link == 'logistic' else '3 or more rows'}, since link is {link}")
+        raise mismatch(
+            "ARRAY_SHAPE",
+            "coef.npy",
+            str(shapes["coef"]),
+            f"{'1 row' if link == 'logistic' else '3 or more rows'}, since link is {link}",
+        )
     for member in MEMBERS[1:]:
         if shapes[member] not in allowed[member]:
-            raise mismatch("ARRAY_SHAPE", f"{member}.npy", str(shapes[member]), " or ".join(map(str, sorted(allowed[member]))))
+            raise mismatch(
+                "ARRAY_SHAPE", f"{member}.npy", str(shapes[member]), " or ".join(map(str, sorted(allowed[member])))
+            )
 
 
 def _values(data: memoryview, header: Header) -> NDArray[np.generic]:
@@ -141,7 +154,11 @@ def _strings(points: NDArray[np.generic]) -> list[str]:
             row.pop()
         for point in row:
             if point == 0 or 0xD800 <= point <= 0xDFFF or point > 0x10FFFF:
-                raise FormatError("LABEL_VALUE", "classes.npy", f"found U+{point:04X} in a label, expected Unicode scalar values without U+0000")
+                raise FormatError(
+                    "LABEL_VALUE",
+                    "classes.npy",
+                    f"found U+{point:04X} in a label, expected Unicode scalar values without U+0000",
+                )
         labels.append("".join(map(chr, row)))
     return labels
 
@@ -188,12 +205,14 @@ def read_arrays(members: dict[str, memoryview], link: str, major: int) -> Arrays
     _check_shapes({member: header.shape for member, header in headers.items()}, link, major)
     values = {member: _values(members[f"{member}.npy"], headers[member]) for member in MEMBERS}
     for member in ("coef", "intercept", "classes"):
-        if headers[member].descr[1] == "f" and not np.isfinite(values[member]).all():  # type: ignore[arg-type]
+        if headers[member].descr[1] == "f" and not np.isfinite(values[member]).all():
             raise FormatError("ARRAY_NONFINITE", f"{member}.npy", "found NaN or infinity, expected finite values")
     classes = _labels(values["classes"], headers["classes"].descr)
     features = headers["coef"].shape[1]
     if int(values["n_features_in"][0]) != features:
-        raise mismatch("ARRAY_VALUE", "n_features_in.npy", int(values["n_features_in"][0]), f"{features}, the columns of coef")
+        raise mismatch(
+            "ARRAY_VALUE", "n_features_in.npy", int(values["n_features_in"][0]), f"{features}, the columns of coef"
+        )
     if min(values["n_iter"].tolist()) < 0:
         raise mismatch("ARRAY_VALUE", "n_iter.npy", min(values["n_iter"].tolist()), "no negative count")
     return Arrays(values["coef"], values["intercept"].reshape(-1), classes, features, values["n_iter"])  # type: ignore[arg-type]

@@ -57,7 +57,9 @@ def prove(head: Head, fitted: Fitted, estimator: Any) -> Proof:
     decided = _decided(exact, own_bound + their_bound)
     chosen = np.argmax(theirs, axis=1) if head.link == "softmax" else (theirs[:, 0] > 0).astype(int)
     if (labels != head.classes[chosen])[decided].any():
-        raise InputError("PROOF", "estimator", "found different labels from the artifact and from scikit-learn, expected equal ones")
+        raise InputError(
+            "PROOF", "estimator", "found different labels from the artifact and from scikit-learn, expected equal ones"
+        )
     return Proof(len(X), int(decided.sum()), float(np.abs(z - theirs).max()), note)
 
 
@@ -76,7 +78,8 @@ def _rows(head: Head, fitted: Fitted) -> Floats:
     norm = float(w @ w)
     boundary = x - np.outer((x @ w + float(head.intercept[0])) / norm, w) if 0 < norm < math.inf else -x
     X = np.concatenate([x, boundary, np.zeros((1, n))])
-    return X[np.isfinite(X).all(axis=1)]
+    usable: Floats = X[np.isfinite(X).all(axis=1)]
+    return usable
 
 
 def _formula(fitted: Fitted, X: Floats) -> tuple[Floats, Floats]:
@@ -130,15 +133,17 @@ def _scikit_learn(estimator: Any, fitted: Fitted, X: Floats) -> tuple[Floats, Fl
 
 def _sigmoid(margin: Floats) -> Floats:
     with np.errstate(over="ignore"):
-        return 1 / (1 + np.exp(-margin))
+        p: Floats = 1 / (1 + np.exp(-margin))
+    return p
 
 
 def _margins(exact: Floats, link: str) -> Floats:
-    """m with p = sigmoid(m) for every class, shape (m, k)."""
+    """M with p = sigmoid(m) for every class, shape (m, k)."""
     if link == "logistic":
         return np.stack([-exact[:, 0], exact[:, 0]], axis=1)
     others = [np.logaddexp.reduce(np.delete(exact, c, axis=1), axis=1) for c in range(exact.shape[1])]
-    return exact - np.stack(others, axis=1)
+    margins: Floats = exact - np.stack(others, axis=1)
+    return margins
 
 
 def _check(z: Floats, p: Floats, exact: Floats, bound: Floats, link: str, what: str) -> None:
@@ -165,4 +170,5 @@ def _decided(exact: Floats, bound: Floats) -> NDArray[np.bool_]:
     if exact.shape[1] == 1:
         return np.abs(exact[:, 0]) > bound[:, 0]
     order = np.sort(exact, axis=1)
-    return (order[:, -1] - order[:, -2]) > 2 * bound.max(axis=1)
+    apart: NDArray[np.bool_] = (order[:, -1] - order[:, -2]) > 2 * bound.max(axis=1)
+    return apart

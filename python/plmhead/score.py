@@ -152,4 +152,6 @@ def check_environment() -> None:
         sums = np.array([1.0, 1.0, -1.0, 1.0 + ulp]) + np.array([ulp / 2, 3 * ulp / 4, -ulp / 2, ulp / 2])
     expected = np.array([1.0, 1.0 + ulp, -1.0, 1.0 + 2 * ulp])
     if not (halves.view(np.uint64) != 0).all() or not (sums == expected).all():
-        raise FormatError("ENVIRONMENT", "npz", "found flushed subnormals or another rounding, expected IEEE 754 to nearest even")
+        raise FormatError(
+            "ENVIRONMENT", "npz", "found flushed subnormals or another rounding, expected IEEE 754 to nearest even"
+        )

@@ -41,7 +41,9 @@ def _parameters(head: Head, known: Any) -> dict[str, Any]:
     if known["penalty"].default == "deprecated" if "penalty" in known else True:
         if config["penalty"] is None:
             parameters["C"] = np.inf
-        parameters["l1_ratio"] = {"l1": 1.0, "l2": 0.0}.get(config["penalty"], l1_ratio if l1_ratio is not None else 0.0)
+        parameters["l1_ratio"] = {"l1": 1.0, "l2": 0.0}.get(
+            config["penalty"], l1_ratio if l1_ratio is not None else 0.0
+        )
     else:
         parameters["penalty"] = config["penalty"]
         parameters["l1_ratio"] = l1_ratio if config["penalty"] == "elasticnet" else None

@@ -44,7 +44,13 @@ class Testee:
         self.count = 0
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        operations = {"hello": self.hello, "load": self.load, "describe": self.describe, "predict": self.predict, "unload": self.unload}
+        operations = {
+            "hello": self.hello,
+            "load": self.load,
+            "describe": self.describe,
+            "predict": self.predict,
+            "unload": self.unload,
+        }
         operation = operations.get(request.get("op", ""))
         if operation is None:
             return {"ok": False, "error": {"code": "P_UNKNOWN_OP"}}
@@ -88,7 +94,11 @@ class Testee:
         if threshold is not None:
             threshold = struct.unpack(">d", bytes.fromhex(threshold))[0]
         z, p, labels = head.score_all(values.reshape(x["rows"], x["cols"]), threshold, request.get("assay_type"))
-        return {"decision": score.bits(z), "probability": score.bits(p), "labels": [label_object(label) for label in labels.tolist()]}
+        return {
+            "decision": score.bits(z),
+            "probability": score.bits(p),
+            "labels": [label_object(label) for label in labels.tolist()],
+        }
 
     def unload(self, request: dict[str, Any]) -> dict[str, Any]:
         del self.models[request["model"]]

@@ -82,7 +82,9 @@ def _check_folds(classes: NDArray[Any], codes: NDArray[np.integer], settings: Se
     least = int(np.bincount(codes).min()) if settings.stratified else len(codes)
     if settings.folds < 2 or settings.folds > least:
         found = f"{least} rows in the smallest class" if settings.stratified else f"{least} rows"
-        raise InputError("DATA", "folds", f"found {settings.folds} folds for {found}, expected 2 to {least}", "pass --folds")
+        raise InputError(
+            "DATA", "folds", f"found {settings.folds} folds for {found}, expected 2 to {least}", "pass --folds"
+        )
 
 
 def _fit(settings: Settings, X: NDArray[np.floating], y: NDArray[Any]) -> Any:
@@ -130,11 +132,23 @@ def evaluate(codes: NDArray[np.integer], probabilities: NDArray[np.floating]) ->
     k = probabilities.shape[1]
     predicted = probabilities.argmax(axis=1)
     average = "binary" if k == 2 else "macro"
-    precision, recall, f1, _ = metrics.precision_recall_fscore_support(codes, predicted, average=average, zero_division=np.nan)
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+        codes, predicted, average=average, zero_division=np.nan
+    )
     auc = None
     if len(np.unique(codes)) == k:
-        auc = metrics.roc_auc_score(codes, probabilities[:, 1]) if k == 2 else metrics.roc_auc_score(codes, probabilities, multi_class="ovr")
-    scores = {"accuracy": metrics.accuracy_score(codes, predicted), "precision": precision, "recall": recall, "f1": f1, "roc_auc": auc}
+        auc = (
+            metrics.roc_auc_score(codes, probabilities[:, 1])
+            if k == 2
+            else metrics.roc_auc_score(codes, probabilities, multi_class="ovr")
+        )
+    scores = {
+        "accuracy": metrics.accuracy_score(codes, predicted),
+        "precision": precision,
+        "recall": recall,
+        "f1": f1,
+        "roc_auc": auc,
+    }
     return {name: None if value is None or not np.isfinite(value) else float(value) for name, value in scores.items()}
 
 

@@ -76,7 +76,9 @@ def save(
         **fitted.parameters,
         **encoder,
         "link": fitted.link,
-        "decision": None if fitted.link == "softmax" else {"threshold": threshold, "assay_thresholds": dict(assay_thresholds or {})},
+        "decision": None
+        if fitted.link == "softmax"
+        else {"threshold": threshold, "assay_thresholds": dict(assay_thresholds or {})},
         "embedding": None if embedding is None else dict(embedding),
         "metrics": metrics,
         "training": _training(training, fitted),
@@ -120,7 +122,11 @@ def build(
     link = members["link"]
     records = self_test_records(coef, intercept, link)
     if any(word[1:3] == "ff" and word[0] in "7f" for record in records for word in record["decision"]):
-        raise InputError("ESTIMATOR", "estimator", "found coefficients so large that the self-test overflows, expected smaller ones; scale the features")
+        raise InputError(
+            "ESTIMATOR",
+            "estimator",
+            "found coefficients so large that the self-test overflows, expected smaller ones; scale the features",
+        )
     full = {
         **members,
         "format": "plmhead",
@@ -142,7 +148,8 @@ def _golden(
     z = score.decisions(embeddings, coef.astype(np.float64), intercept.astype(np.float64))
     p = score.probabilities(z, link)
     return [
-        {"embedding": [float(v) for v in e[:16]], "decision": d.tolist(), "probability": q.tolist()} for e, d, q in zip(embeddings, z, p, strict=True)
+        {"embedding": [float(v) for v in e[:16]], "decision": d.tolist(), "probability": q.tolist()}
+        for e, d, q in zip(embeddings, z, p, strict=True)
     ]
 
 
@@ -165,13 +172,17 @@ def seal(members: Mapping[str, Any]) -> bytes:
     Raises InputError where a value is not JSON.
     """
     known = [field.name for field in ROOT_FIELDS if field.required or members.get(field.name) is not None]
-    ordered = [name for name in known if name in members] + [name for name in members if name not in {field.name for field in ROOT_FIELDS}]
+    ordered = [name for name in known if name in members] + [
+        name for name in members if name not in {field.name for field in ROOT_FIELDS}
+    ]
     ordered = [name for name in ordered if name != "config_sha256"]
     try:
         lines = [f"  {_text(name)}: {_member_text(members[name])},\n" for name in ordered]
         head = ("{\n" + "".join(lines) + "  ").encode("utf-8")
     except (TypeError, ValueError) as fault:
-        raise InputError("METADATA", "config", f"found a value that JSON cannot hold ({fault}), expected JSON") from None
+        raise InputError(
+            "METADATA", "config", f"found a value that JSON cannot hold ({fault}), expected JSON"
+        ) from None
     return head + b'"config_sha256": "' + hashlib.sha256(head).hexdigest().encode() + b'"\n}\n'
 
 
@@ -206,7 +217,11 @@ def write_pair(npz_path: Path, config_path: Path, npz: bytes, config: bytes) -> 
                 npz_path.unlink()
             raise
     except OSError as fault:
-        raise InputError("OUTPUT", str(npz_path), f"found that the pair cannot be written ({fault.strerror}), expected a writable folder") from None
+        raise InputError(
+            "OUTPUT",
+            str(npz_path),
+            f"found that the pair cannot be written ({fault.strerror}), expected a writable folder",
+        ) from None
     finally:
         for path in (*new, backup):
             path.unlink(missing_ok=True)

@@ -69,7 +69,9 @@ def _end_record(view: memoryview) -> tuple[int, int, int]:
         raise FormatError("ZIP_END", "npz", f"found {len(view)} bytes, expected at least {_END.size}")
     signature, disk, first_disk, here, total, size, offset, comment = _END.unpack_from(view, end)
     if signature != 0x06054B50 or disk or first_disk or here != total or comment or offset + size != end:
-        raise FormatError("ZIP_END", "npz", "found other bytes at the end, expected a plain end record in the last 22 bytes")
+        raise FormatError(
+            "ZIP_END", "npz", "found other bytes at the end, expected a plain end record in the last 22 bytes"
+        )
     return total, offset, end
 
 
@@ -77,9 +79,25 @@ def _central_record(view: memoryview, at: int, end: int) -> _Entry:
     name_at = at + _CENTRAL.size
     if name_at > end:
         raise _fault("ZIP_CENTRAL", at, "a directory that ends early", "a 46-byte record")
-    (signature, _, needed, flags, method, time, date, crc, packed, size, name_length, extra, comment, disk, _, attributes, offset) = (
-        _CENTRAL.unpack_from(view, at)
-    )
+    (
+        signature,
+        _,
+        needed,
+        flags,
+        method,
+        time,
+        date,
+        crc,
+        packed,
+        size,
+        name_length,
+        extra,
+        comment,
+        disk,
+        _,
+        attributes,
+        offset,
+    ) = _CENTRAL.unpack_from(view, at)
     if signature != 0x02014B50:
         raise _fault("ZIP_CENTRAL", at, f"signature {signature:08x}", "02014b50")
     if extra or comment or name_at + name_length > end:
@@ -89,7 +107,12 @@ def _central_record(view: memoryview, at: int, end: int) -> _Entry:
     if method:
         raise _fault("ZIP_METHOD", at, f"compression method {method}", "0 (stored)")
     if needed not in (10, 20, 45) or disk or packed != size:
-        raise _fault("ZIP_CENTRAL", at, f"version needed {needed}, disk {disk}, sizes {packed} and {size}", "10, 20 or 45, disk 0, equal sizes")
+        raise _fault(
+            "ZIP_CENTRAL",
+            at,
+            f"version needed {needed}, disk {disk}, sizes {packed} and {size}",
+            "10, 20 or 45, disk 0, equal sizes",
+        )
     if attributes & 0x10 or attributes >> 28 not in (0, 8):
         raise _fault("ZIP_CENTRAL", at, f"external attributes {attributes:#010x}", "a regular file")
     after = name_at + name_length
@@ -103,14 +126,24 @@ def _local_header(view: memoryview, at: int, directory: int, entry: _Entry) -> i
         raise _fault("ZIP_LOCAL", at, "a local header that ends beyond the members", "30 bytes before the directory")
     signature, *common, packed, size, name_length, extra = _LOCAL.unpack_from(view, at)
     after = name_at + name_length
-    if signature != 0x04034B50 or tuple(common) != entry.common or after > directory or view[name_at:after] != entry.name:
+    if (
+        signature != 0x04034B50
+        or tuple(common) != entry.common
+        or after > directory
+        or view[name_at:after] != entry.name
+    ):
         raise _fault("ZIP_LOCAL", at, "a local header that contradicts the directory", "equal fields")
     if (packed, size, extra) == (entry.size, entry.size, 0):
-        return after
+        return int(after)
     zip64 = struct.pack("<HHQQ", 1, 16, entry.size, entry.size)
     if (packed, size, extra) != (_ZIP64, _ZIP64, 20) or after + 20 > directory or view[after : after + 20] != zip64:
-        raise _fault("ZIP_LOCAL", at, f"sizes {packed} and {size}, {extra} bytes of extra field", f"{entry.size}, or the zip64 form of it")
-    return after + 20
+        raise _fault(
+            "ZIP_LOCAL",
+            at,
+            f"sizes {packed} and {size}, {extra} bytes of extra field",
+            f"{entry.size}, or the zip64 form of it",
+        )
+    return int(after) + 20
 
 
 def _check_members(found: dict[str, memoryview], crcs: dict[str, int]) -> None:
