@@ -124,24 +124,27 @@ def _check_schema(artifact: str, head: Head) -> None:
 # --- score
 
 
-def read_matrix(path: str) -> np.ndarray[Any, np.dtype[np.floating[Any]]]:
+def read_matrix(path: str, columns: int | None = None) -> np.ndarray[Any, np.dtype[np.floating[Any]]]:
     """A C-ordered (rows, columns) matrix of float32 or float64 from an NPY file, without numpy's own reader.
 
-    Raises InputError with the NPY code, INPUT_DTYPE or INPUT_SHAPE.
+    Raises InputError at X: FILE_UNREADABLE, an NPY code, INPUT_DTYPE or INPUT_SHAPE.
     """
     try:
         data = memoryview(Path(path).read_bytes())
     except OSError as fault:
-        raise InputError("DATA", path, f"cannot be read: {fault.strerror}") from None
+        raise InputError(
+            "FILE_UNREADABLE", "X", f"found no readable file {path} ({fault.strerror}), expected one"
+        ) from None
     try:
-        header = read_header(data, path, empty_rows=True)
+        header = read_header(data, "X", empty_rows=True)
         if header.descr not in ("<f4", "<f8"):
             raise InputError("INPUT_DTYPE", "X", f"found {header.descr}, expected <f4 or <f8")
-        if len(header.shape) != 2:
-            raise InputError("INPUT_SHAPE", "X", f"found shape {header.shape}, expected (rows, n_features_in)")
-        check_length(data, header, path)
+        if len(header.shape) != 2 or columns not in (None, header.shape[1]):
+            wanted = "columns" if columns is None else columns
+            raise InputError("INPUT_SHAPE", "X", f"found shape {header.shape}, expected (rows, {wanted})")
+        check_length(data, header, "X")
     except FormatError as fault:
-        raise InputError(fault.code, path, fault.message, fault.remedy) from None
+        raise InputError(fault.code, fault.where, fault.message, fault.remedy) from None
     return np.frombuffer(data[PREAMBLE_BYTES:], dtype=header.descr).reshape(header.shape)
 
 
@@ -185,7 +188,7 @@ def score_lines(head: Head, x: Any, threshold: float | None, assay_type: str | N
 
 def run_score(options: argparse.Namespace) -> None:
     head = load(options.artifact)
-    x = read_matrix(options.x)
+    x = read_matrix(options.x, head.n_features_in)
     lines = score_lines(head, x, options.threshold, options.assay_type)
     with _output(options.out) as file:
         for line in lines:

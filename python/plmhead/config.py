@@ -263,7 +263,8 @@ def _version(root: dict[str, Any]) -> tuple[int, int]:
         raise mismatch(
             "VERSION_UNSUPPORTED", "/min_reader", root["min_reader"], "at most {}.{}".format(*READER_VERSION)
         )
-    require(least <= version, root["min_reader"], "/min_reader", f"at most format_version {root['format_version']}")
+    within = least[0] == version[0] and least <= version
+    require(within, root["min_reader"], "/min_reader", f"{version[0]}.0 to {root['format_version']}")
     return version
 
 

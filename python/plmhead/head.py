@@ -88,15 +88,14 @@ class Head:
         A named assay type decides the threshold, else the argument, else the stored one; 0.5 means decision > 0.
         Raises InputError as `decision_function`, and THRESHOLD, ASSAY_TYPE.
         """
-        in_force = self.threshold_in_force(threshold, assay_type)
-        return self._labels(self._score(X), in_force)
+        return self.score_all(X, threshold, assay_type)[2]
 
     def score_all(
         self, X: ArrayLike, threshold: float | None = None, assay_type: str | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[Any]]:
         """Decisions (m, rows), probabilities (m, k) and labels (m,) in one pass. Raises as `predict`."""
-        in_force = self.threshold_in_force(threshold, assay_type)
         z = self._score(X)
+        in_force = self.threshold_in_force(threshold, assay_type)
         return z, score.probabilities(z, self.link), self._labels(z, in_force)
 
     def to_sklearn(self) -> LogisticRegression:

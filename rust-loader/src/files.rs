@@ -1,0 +1,81 @@
+//! The edge to the file system: rules R1 and R2 of the specification. Each file is read once, and no further than the
+//! format allows.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::errors::{Code, Error};
+
+const MAX_CONFIG: u64 = 1_048_576;
+const MAX_NPZ: u64 = 150_994_944;
+
+/// The two files of an artifact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// The path of `NAME.npz`.
+    pub npz: PathBuf,
+    /// The path of `NAME_config.json`.
+    pub config: PathBuf,
+}
+
+impl Pair {
+    /// The pair that `PATH/NAME`, `PATH/NAME.npz` or `PATH/NAME_config.json` names. Nothing is read.
+    pub fn of(artifact: impl AsRef<Path>) -> Pair {
+        let artifact = artifact.as_ref();
+        let file = artifact.file_name().unwrap_or_default();
+        let by_config = file.to_str().and_then(|text| text.strip_suffix("_config.json"));
+        let name = match by_config {
+            Some(name) => name.into(),
+            None if artifact.extension().is_some_and(|extension| extension == "npz") => {
+                artifact.file_stem().unwrap_or_default().to_os_string()
+            }
+            None => file.to_os_string(),
+        };
+        let beside = |suffix: &str| {
+            let mut file = name.clone();
+            file.push(suffix);
+            artifact.with_file_name(file)
+        };
+        Pair { npz: beside(".npz"), config: beside("_config.json") }
+    }
+
+    /// NAME.
+    pub fn name(&self) -> String {
+        self.npz.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// The bytes of the NPZ and of the config; the config is read first.
+    ///
+    /// # Errors
+    /// `FILE_UNREADABLE` at `config` or `npz`. A file above its limit is cut one byte past it, which is enough for
+    /// [`Head::from_bytes`](crate::Head::from_bytes) to refuse it.
+    pub fn read(&self) -> Result<(Vec<u8>, Vec<u8>), Error> {
+        let config = read(&self.config, "config", MAX_CONFIG + 1)?;
+        let npz = read(&self.npz, "npz", MAX_NPZ + 1)?;
+        Ok((npz, config))
+    }
+}
+
+/// Reads a file of at most `limit` bytes.
+pub(crate) fn read(path: &Path, place: &str, limit: u64) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    match File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)) {
+        Ok(_) => Ok(bytes),
+        Err(error) => {
+            let message = format!("found {error} at {}, expected a file that can be read", path.display());
+            Err(Error::new(Code::FileUnreadable, place, message))
+        }
+    }
+}
+
+/// R2.
+pub(crate) fn check_sizes(npz: &[u8], config: &[u8]) -> Result<(), Error> {
+    for (place, bytes, limit) in [("config", config, MAX_CONFIG), ("npz", npz, MAX_NPZ)] {
+        if bytes.len() as u64 > limit {
+            let message = format!("found more than {limit} bytes, expected at most that many");
+            return Err(Error::new(Code::FileSize, place, message));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod agreement;
+mod arrays;
+mod config;
+mod digest;
+mod errors;
+mod fields;
+mod files;
+mod forms;
+mod head;
+mod input;
+mod json;
+mod labels;
+mod npy;
+mod score;
+mod selftest;
+mod tables;
+mod zip;
+
+pub use config::{Config, Link};
+pub use errors::{Code, Error};
+pub use files::Pair;
+pub use head::{Cutoff, Head, LoadOptions, Scores};
+pub use input::{Element, Matrix};
+pub use json::Value;
+pub use labels::Label;

@@ -1,0 +1,68 @@
+//! The arithmetic at hand and the scores stored in the artifact: section 12 of the specification.
+
+use std::hint::black_box;
+
+use crate::errors::{Code, Error};
+use crate::head::Head;
+use crate::json::Value;
+
+const TWO_52: f64 = f64::from_bits(0x3cb0000000000000);
+const TWO_53: f64 = f64::from_bits(0x3ca0000000000000);
+const TWO_54: f64 = f64::from_bits(0x3c90000000000000);
+
+/// E1. `black_box` keeps the compiler from computing the answers itself, under its own rounding.
+pub(crate) fn check_environment() -> Result<(), Error> {
+    let b = |x: f64| black_box(x);
+    let holds = [
+        ("2^-1022 × 0.5", (b(f64::MIN_POSITIVE) * b(0.5)).to_bits() != 0),
+        ("2^-1074 × 1", (b(f64::from_bits(1)) * b(1.0)).to_bits() != 0),
+        ("1 + 2^-53", b(1.0) + b(TWO_53) == 1.0),
+        ("1 + 3·2^-54", b(1.0) + b(3.0 * TWO_54) == 1.0 + TWO_52),
+        ("-1 - 2^-53", b(-1.0) - b(TWO_53) == -1.0),
+        ("(1 + 2^-52) + 2^-53", b(1.0 + TWO_52) + b(TWO_53) == 1.0 + 2.0 * TWO_52),
+    ];
+    match holds.iter().find(|(_, holds)| !holds) {
+        Some((sum, _)) => {
+            let message = format!("found a wrong result of {sum}, expected that of IEEE 754, to nearest even");
+            Err(Error::new(Code::Environment, "npz", message))
+        }
+        None => Ok(()),
+    }
+}
+
+/// E2.
+pub(crate) fn check_scores(head: &Head) -> Result<(), Error> {
+    let mut x = vec![0.0; head.n_features_in()];
+    let mut decision = vec![0.0; head.rows()];
+    let mut probability = vec![0.0; head.classes().len()];
+    let records = head.config().get("self_test").and_then(Value::as_array).unwrap_or_default();
+    for (j, record) in (0u32..).zip(records) {
+        fill(&mut x, j);
+        head.score_row(&x, &mut decision, &mut probability);
+        compare(record, j, "decision", &decision)?;
+        compare(record, j, "probability", &probability)?;
+    }
+    Ok(())
+}
+
+/// Input j: x_i = r(8i+j) · 2^j.
+fn fill(x: &mut [f64], j: u32) {
+    let scale = f64::from(1u32 << j);
+    for (i, x) in (0u32..).zip(x) {
+        let scrambled = (8 * i + j).wrapping_mul(2_654_435_761);
+        *x = (f64::from(scrambled) - 2_147_483_648.0) / 2_147_483_648.0 * scale;
+    }
+}
+
+fn compare(record: &Value, j: u32, name: &str, found: &[f64]) -> Result<(), Error> {
+    let stored = record.get(name).and_then(Value::as_array).unwrap_or_default();
+    for (found, stored) in found.iter().zip(stored) {
+        let stored = stored.as_str().unwrap_or_default();
+        let bits = format!("{:016x}", found.to_bits());
+        if bits != stored || !found.is_finite() {
+            let message = format!("found bits {bits}, expected {stored}, finite");
+            return Err(Error::new(Code::SelfTest, format!("/self_test/{j}/{name}"), message));
+        }
+    }
+    Ok(())
+}
