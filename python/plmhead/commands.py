@@ -155,6 +155,8 @@ def _output(path: str | None) -> Iterator[TextIO]:
         yield sys.stdout
         return
     target = Path(path)
+    if target.exists() and not target.is_file():  # the rename would replace a device such as /dev/null by a file
+        raise InputError("OUTPUT", path, "found no regular file, expected a file or a new name")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("w", encoding="utf-8", newline="") as file:

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-import inspect
+import re
+import warnings
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .config import class_key
+from .train import Settings, make_estimator
 
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
 
     from .head import Head
 
+#: The minor versions of scikit-learn under which the tests run.
+TESTED = ((1, 5), (1, 9))
+
 
 def to_estimator(head: Head) -> LogisticRegression:
-    """A LogisticRegression with the head's arrays and parameters. Raises ImportError where scikit-learn is missing."""
-    try:
-        from sklearn.linear_model import LogisticRegression
-    except ImportError:
-        raise ImportError("to_sklearn needs scikit-learn: pip install 'plmhead[train]'") from None
+    """A LogisticRegression with the head's arrays and parameters, for the installed scikit-learn.
 
-    known = inspect.signature(LogisticRegression).parameters
-    estimator = LogisticRegression(**{name: value for name, value in _parameters(head, known).items() if name in known})
+    Warns once where the head was fitted by a scikit-learn outside the tested range; raises ImportError without scikit-learn.
+    """
+    config = head.config
+    _compare_version(config["sklearn_version"])
+    settings = Settings(
+        C=config["C"],
+        penalty=config["penalty"],
+        l1_ratio=config.get("l1_ratio"),
+        max_iter=config["max_iter"],
+        solver=config["solver"],
+        class_weight=_class_weight(config["class_weight"], head.classes),
+        random_state=config["random_state"],
+    )
+    estimator = make_estimator(settings)
     estimator.coef_ = head.coef.copy()
     estimator.intercept_ = head.intercept.copy()
     estimator.classes_ = head.classes.copy()
@@ -32,25 +43,15 @@ def to_estimator(head: Head) -> LogisticRegression:
     return estimator
 
 
-def _parameters(head: Head, known: Any) -> dict[str, Any]:
-    config = head.config
-    parameters = {name: config[name] for name in ("C", "solver", "max_iter", "random_state")}
-    parameters["class_weight"] = _class_weight(config["class_weight"], head.classes)
-    l1_ratio = config.get("l1_ratio")
-    # From 1.8 on the penalty is said by C and l1_ratio, and naming it is deprecated.
-    if known["penalty"].default == "deprecated" if "penalty" in known else True:
-        if config["penalty"] is None:
-            parameters["C"] = np.inf
-        parameters["l1_ratio"] = {"l1": 1.0, "l2": 0.0}.get(
-            config["penalty"], l1_ratio if l1_ratio is not None else 0.0
-        )
-    else:
-        parameters["penalty"] = config["penalty"]
-        parameters["l1_ratio"] = l1_ratio if config["penalty"] == "elasticnet" else None
-    return parameters
+def _compare_version(version: str | None) -> None:
+    numbers = re.match(r"([0-9]+)\.([0-9]+)", version or "")
+    if numbers and not TESTED[0] <= (int(numbers.group(1)), int(numbers.group(2))) <= TESTED[1]:
+        tested = " to ".join("{}.{}".format(*pair) for pair in TESTED)
+        warnings.warn(f"fitted by scikit-learn {version}; plmhead is tested with {tested}", UserWarning, stacklevel=4)
 
 
 def _class_weight(weights: Any, classes: Any) -> Any:
+    """The keys as labels again, of the type of the class array."""
     if not isinstance(weights, dict):
         return weights
     by_key = {class_key(label): label for label in classes.tolist()}

@@ -14,19 +14,39 @@ from numpy.typing import NDArray
 
 from .errors import InputError
 
+METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc")
+
 
 @dataclass(frozen=True)
 class Settings:
     """How to fit: scikit-learn's parameters, and the folds."""
 
     C: float = 1.0
+    penalty: str | None = "l2"
+    l1_ratio: float | None = None
     max_iter: int = 1000
     solver: str = "lbfgs"
-    class_weight: str | None = None
+    class_weight: str | dict[Any, float] | None = None
     random_state: int | None = 42
     standardize: bool = False
     folds: int = 10
     stratified: bool = True
+
+
+def penalty_parameters(penalty: str | None, l1_ratio: float | None, C: float) -> dict[str, Any]:
+    """LogisticRegression's parameters for a penalty by name, in the spelling of the installed scikit-learn.
+
+    From 1.8 on the penalty is said by `C` and `l1_ratio`, and naming it is deprecated.
+    """
+    import inspect
+
+    from sklearn.linear_model import LogisticRegression
+
+    known = inspect.signature(LogisticRegression).parameters
+    if "penalty" in known and known["penalty"].default != "deprecated":
+        return {"penalty": penalty, "C": C, "l1_ratio": l1_ratio if penalty == "elasticnet" else None}
+    ratio = {"l1": 1.0, "l2": 0.0}.get(penalty or "", 0.0 if l1_ratio is None else l1_ratio)
+    return {"C": float("inf") if penalty is None else C, "l1_ratio": ratio}
 
 
 class Trained(NamedTuple):
@@ -46,7 +66,7 @@ def make_estimator(settings: Settings) -> Any:
         raise ImportError("training needs scikit-learn: pip install 'plmhead[train]'") from None
 
     model = LogisticRegression(
-        C=settings.C,
+        **penalty_parameters(settings.penalty, settings.l1_ratio, settings.C),
         max_iter=settings.max_iter,
         solver=settings.solver,
         class_weight=settings.class_weight,
@@ -60,20 +80,26 @@ def train(
 ) -> Trained:
     """Cross-validates, then fits on all rows. X is (m, n) float32 or float64, y (m,) labels of two or more classes.
 
-    A scaler is fitted inside each fold. `progress(done, folds)` is called after each fold.
-    Raises InputError DATA where the rows do not suffice for the folds.
+    `progress(done, folds)` is called after each fold. Raises InputError DATA where the rows do not suffice for the folds.
     """
+    scores = cross_validate(X, y, settings, progress)
+    estimator = _fit(settings, X, y)
+    metrics = {
+        "train": evaluate(np.unique(y, return_inverse=True)[1], estimator.predict_proba(X)),
+        "cross_validation": {"folds": settings.folds, "stratified": settings.stratified, "scores": scores},
+    }
+    return Trained(estimator, metrics)
+
+
+def cross_validate(
+    X: NDArray[np.floating], y: NDArray[Any], settings: Settings, progress: Callable[[int, int], None] | None = None
+) -> dict[str, dict[str, float | None]]:
+    """Scores by name, each with mean and std over the folds. A scaler is fitted inside each fold. Raises as `train`."""
     if len(X) != len(y):
         raise InputError("DATA", "y", f"found {len(X)} embeddings and {len(y)} labels, expected as many")
     classes, codes = np.unique(y, return_inverse=True)
     _check_folds(classes, codes, settings)
-    scores = _cross_validate(X, y, codes, settings, progress)
-    estimator = _fit(settings, X, y)
-    metrics = {
-        "train": evaluate(codes, estimator.predict_proba(X)),
-        "cross_validation": {"folds": settings.folds, "stratified": settings.stratified, "scores": scores},
-    }
-    return Trained(estimator, metrics)
+    return _scores_of_folds(X, y, codes, settings, progress)
 
 
 def _check_folds(classes: NDArray[Any], codes: NDArray[np.integer], settings: Settings) -> None:
@@ -94,7 +120,7 @@ def _fit(settings: Settings, X: NDArray[np.floating], y: NDArray[Any]) -> Any:
         raise InputError("ESTIMATOR", "parameters", f"scikit-learn refused: {fault}") from fault
 
 
-def _cross_validate(
+def _scores_of_folds(
     X: NDArray[np.floating],
     y: NDArray[Any],
     codes: NDArray[np.integer],

@@ -93,6 +93,21 @@ def save(
     return Saved(npz_path, config_path, proof)
 
 
+def head_of(estimator: Any, assay_thresholds: Mapping[str, float]) -> Head:
+    """The head that `save` would write for a fitted two-class estimator, in memory and without a proof.
+
+    Raises InputError as `save`.
+    """
+    fitted = read_estimator(estimator)
+    members = {
+        **fitted.parameters,
+        **dict.fromkeys(("esm_model", "esm_revision", "batch_size", "device", "embedding", "metrics", "training")),
+        "link": fitted.link,
+        "decision": {"threshold": 0.5, "assay_thresholds": dict(assay_thresholds)},
+    }
+    return build(members, *fitted.folded_parameters(), fitted.classes, fitted.n_iter).head
+
+
 def _training(training: Mapping[str, Any] | None, fitted: Fitted) -> dict[str, Any] | None:
     merged = {**(training or {}), **({"folded": fitted.folded} if fitted.folded else {})}
     return merged or None

@@ -61,7 +61,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::Refused(error) => write!(f, "{error}"),
             Failure::Reported => Ok(()),
-            Failure::Output(error) => write!(f, "cannot write the output: {error}"),
+            Failure::Output(error) => write!(f, "OUTPUT: cannot write the output: {error}"),
         }
     }
 }
@@ -247,6 +247,10 @@ fn verify(pair: &Pair, require_verified: bool, json: bool, output: &mut impl Wri
 
 /// The file appears under its name only when it is complete.
 fn write_to_file(path: &Path, head: &Head, scores: &Scores<'_>) -> io::Result<()> {
+    // The rename would replace a device such as /dev/null by a file.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(io::Error::other(format!("{} is no regular file", path.display())));
+    }
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".{}.tmp", std::process::id()));
     let temporary = path.with_file_name(name);

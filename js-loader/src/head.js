@@ -1,0 +1,146 @@
+// A loaded head: immutable data, and scoring in scikit-learn's words.
+import { InputError, printable } from './errors.js'
+import { readInput } from './input.js'
+import { classIndices, decisions, firstNonFinite, probabilities } from './score.js'
+
+/** @typedef {import('./arrays.js').HeadArrays} HeadArrays */
+/** @typedef {import('./arrays.js').Label} Label */
+/** @typedef {import('./arrays.js').LabelType} LabelType */
+/** @typedef {import('./input.js').Matrix} Matrix */
+
+/**
+ * @typedef {object} PredictOptions
+ * @property {number | null} [threshold] from 0 to 1, in place of the head's own; logistic heads only
+ * @property {string | null} [assayType] a name in `assayThresholds`, whose threshold then counts
+ */
+
+/**
+ * @typedef {object} Scores
+ * @property {Float64Array} decision one value a row when the link is logistic, k when it is softmax
+ * @property {Float64Array} probability k values a row, in the order of `classes`
+ * @property {Label[]} labels one a row
+ */
+
+/**
+ * @typedef {object} Metadata
+ * @property {'logistic' | 'softmax'} link
+ * @property {number | null} threshold
+ * @property {readonly (readonly [string, number])[] | null} assayThresholds
+ * @property {any} config
+ * @property {boolean} verified
+ * @property {string} formatVersion
+ */
+
+/** Made by `load`. The object and its config are frozen; its typed arrays are those it scores with: do not write to them. */
+export class Head {
+  /** @readonly @type {Float64Array} rows * nFeaturesIn values, row-major, widened to binary64 */
+  coef
+  /** @readonly @type {Float64Array} one value a row of coef */
+  intercept
+  /** @readonly @type {number} 1 when the link is logistic, the number of classes when it is softmax */
+  rows
+  /** @readonly @type {number} */
+  nFeaturesIn
+  /** @readonly @type {readonly (number | bigint)[]} Numbers, or all BigInts when one is not a safe integer */
+  nIter
+  /** @readonly @type {readonly Label[]} in the order of the probabilities; integers are Numbers, or all BigInts as above */
+  classes
+  /** @readonly @type {LabelType} */
+  labelType
+  /** @readonly @type {'logistic' | 'softmax'} */
+  link
+  /** @readonly @type {number | null} stored in the head; null for softmax */
+  threshold
+  /** @readonly @type {readonly (readonly [string, number])[] | null} in the order of the file; null for softmax */
+  assayThresholds
+  /** @readonly @type {any} the whole config, deep-frozen; its objects have no prototype */
+  config
+  /** @readonly @type {boolean} whether the self-test of the file was passed; never for version 0 */
+  verified
+  /** @readonly @type {string} "0" or the file's */
+  formatVersion
+
+  /**
+   * @internal
+   * @param {HeadArrays} arrays
+   * @param {Metadata} metadata
+   */
+  constructor(arrays, metadata) {
+    this.coef = arrays.coef
+    this.intercept = arrays.intercept
+    this.rows = arrays.rows
+    this.nFeaturesIn = arrays.nFeaturesIn
+    this.nIter = Object.freeze(arrays.nIter)
+    this.classes = Object.freeze(arrays.classes)
+    this.labelType = arrays.labelType
+    this.link = metadata.link
+    this.threshold = metadata.threshold
+    this.assayThresholds = metadata.assayThresholds
+    this.config = metadata.config
+    this.verified = metadata.verified
+    this.formatVersion = metadata.formatVersion
+    Object.freeze(this)
+  }
+
+  /**
+   * @param {Matrix} X row-major, a multiple of nFeaturesIn long, or an array of rows
+   * @returns {Float64Array} one value a row when the link is logistic, k when it is softmax
+   */
+  decisionFunction(X) {
+    const z = decisions(this, readInput(X, this.nFeaturesIn))
+    const index = firstNonFinite(z)
+    if (index < 0) return z
+    throw new InputError('DECISION_NONFINITE', `/${Math.floor(index / this.rows)}`, `decision ${z[index]}`, 'a finite number')
+  }
+
+  /**
+   * @param {Matrix} X
+   * @returns {Float64Array} k values a row, in the order of `classes`
+   */
+  predictProba(X) {
+    return probabilities(this, this.decisionFunction(X))
+  }
+
+  /**
+   * @param {Matrix} X
+   * @param {PredictOptions} [options]
+   * @returns {Label[]} one a row
+   */
+  predict(X, options) {
+    return this.score(X, options).labels
+  }
+
+  /**
+   * Decisions, probabilities and labels of one pass.
+   * @param {Matrix} X
+   * @param {PredictOptions} [options]
+   * @returns {Scores}
+   */
+  score(X, { threshold = null, assayType = null } = {}) {
+    const decision = this.decisionFunction(X)
+    const inForce = thresholdInForce(this, threshold, assayType)
+    const probability = probabilities(this, decision)
+    const labels = classIndices(this, decision, probability, inForce).map((index) => this.classes[index])
+    return { decision, probability, labels }
+  }
+}
+
+/**
+ * P7.
+ * @param {Head} head
+ * @param {number | null} argument
+ * @param {string | null} assayType
+ */
+function thresholdInForce(head, argument, assayType) {
+  const isLogistic = head.link === 'logistic'
+  if (argument !== null && !(isLogistic && typeof argument === 'number' && argument >= 0 && argument <= 1)) {
+    const expected = isLogistic ? 'a number from 0 to 1' : 'none for softmax'
+    throw new InputError('THRESHOLD', 'threshold', printable(String(argument)), expected)
+  }
+  if (assayType === null) return argument ?? head.threshold
+  const known = head.assayThresholds ?? []
+  const entry = known.find(([name]) => name === assayType)
+  if (entry !== undefined) return entry[1]
+  const names = known.map(([name]) => printable(name)).join(', ')
+  throw new InputError('ASSAY_TYPE', 'assay_type', `"${printable(String(assayType))}"`, names || 'none')
+}

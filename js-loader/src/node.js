@@ -1,0 +1,111 @@
+// The only file that reads files. `plmhead/node` exports it; the functions are synchronous, as `load` is.
+import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
+import { basename } from 'node:path'
+import { FormatError, InputError, printable } from './errors.js'
+import { shapeError } from './input.js'
+import { MAXIMUM_CONFIG_SIZE, MAXIMUM_NPZ_SIZE, load } from './load.js'
+import { PREAMBLE_SIZE, NpyArray, itemSize, readPreamble } from './npy.js'
+
+/**
+ * @typedef {object} Pair
+ * @property {string} name without folder and ending
+ * @property {Uint8Array} npz
+ * @property {Uint8Array} config
+ */
+
+/**
+ * R1 and the checks of `load`.
+ * @param {string} path `PATH/NAME`, `PATH/NAME.npz` or `PATH/NAME_config.json`
+ * @param {{requireVerified?: boolean}} [options]
+ */
+export function loadFile(path, options) {
+  const { npz, config } = readPair(path)
+  return load(npz, config, options)
+}
+
+/** @param {string} path */
+export function pairPaths(path) {
+  const stem = path.replace(/(\.npz|_config\.json)$/, '')
+  return { name: basename(stem), npz: `${stem}.npz`, config: `${stem}_config.json` }
+}
+
+/**
+ * @param {string} path
+ * @returns {Pair}
+ */
+export function readPair(path) {
+  const paths = pairPaths(path)
+  return { name: paths.name, ...readPairOfPaths(paths.npz, paths.config) }
+}
+
+/**
+ * Each file once, the config first.
+ * @param {string} npzPath
+ * @param {string} configPath
+ */
+export function readPairOfPaths(npzPath, configPath) {
+  const config = readStart(configPath, 'config', MAXIMUM_CONFIG_SIZE)
+  return { config, npz: readStart(npzPath, 'npz', MAXIMUM_NPZ_SIZE) }
+}
+
+/**
+ * The whole file, or one byte more than allowed: enough for `load` to refuse it with FILE_SIZE.
+ * @param {string} path
+ * @param {'config' | 'npz'} where
+ * @param {number} maximum
+ */
+function readStart(path, where, maximum) {
+  return readable(path, where, () => {
+    const file = openSync(path, 'r')
+    try {
+      const bytes = new Uint8Array(Math.min(fstatSync(file).size, maximum + 1))
+      let length = 0
+      for (let count = -1; count !== 0 && length < bytes.length; length += count) {
+        count = readSync(file, bytes, length, bytes.length - length, length)
+      }
+      return bytes.subarray(0, length)
+    } finally {
+      closeSync(file)
+    }
+  })
+}
+
+/**
+ * @template T
+ * @param {string} path
+ * @param {string} where
+ * @param {() => T} read
+ */
+function readable(path, where, read) {
+  let reason = 'no regular file'
+  try {
+    // Asked before opening: opening a named pipe would wait for a writer.
+    if (statSync(path).isFile()) return read()
+  } catch (error) {
+    reason = /** @type {NodeJS.ErrnoException} */ (error).code ?? String(error)
+  }
+  throw new FormatError('FILE_UNREADABLE', where, `${reason} at ${printable(path, 1000)}`, 'a file that can be read')
+}
+
+/**
+ * X as `numpy.save` writes it.
+ * @param {string} path
+ * @param {number} columns
+ */
+export function readNpy(path, columns) {
+  return parseNpy(readable(path, 'X', () => readFileSync(path)), columns)
+}
+
+/**
+ * @param {Uint8Array} bytes
+ * @param {number} columns
+ */
+function parseNpy(bytes, columns) {
+  const { descr, shape } = readPreamble(bytes, 'X', { emptyAllowed: true })
+  if (descr !== '<f8' && descr !== '<f4') throw new InputError('INPUT_DTYPE', 'X', `dtype ${descr}`, '<f8 or <f4')
+  if (shape.length !== 2 || shape[1] !== columns) throw shapeError(`shape (${shape})`, `(rows, ${columns})`)
+  const size = shape[0] * columns * itemSize(descr)
+  const found = bytes.length - PREAMBLE_SIZE
+  if (found !== size) throw new FormatError('NPY_LENGTH', 'X', `${found} bytes of data`, size)
+  return new NpyArray(descr, shape, bytes.subarray(PREAMBLE_SIZE)).floats()
+}
