@@ -5,21 +5,48 @@ The public names are those in `__all__`. Loading and scoring need numpy alone; o
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from .errors import FormatError, InputError
 from .head import Head, from_bytes, load
 
 if TYPE_CHECKING:
+    from .classifier import BinaryClassifier
+    from .esm import ESMEmbeddingExtractor
+    from .pipeline import load_model_from_npz, save_model, train_model
     from .writer import Saved, save
 
 __version__ = "0.1.0"
-__all__ = ["FormatError", "Head", "InputError", "Saved", "__version__", "from_bytes", "load", "save"]
+__all__ = [
+    "BinaryClassifier",
+    "ESMEmbeddingExtractor",
+    "FormatError",
+    "Head",
+    "InputError",
+    "Saved",
+    "__version__",
+    "from_bytes",
+    "load",
+    "load_model_from_npz",
+    "save",
+    "save_model",
+    "train_model",
+]
+
+#: Public names whose modules import heavy libraries, or much code: imported on first use.
+_LATER = {
+    "BinaryClassifier": "classifier",
+    "ESMEmbeddingExtractor": "esm",
+    "Saved": "writer",
+    "load_model_from_npz": "pipeline",
+    "save": "writer",
+    "save_model": "pipeline",
+    "train_model": "pipeline",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("save", "Saved"):
-        from . import writer
-
-        return getattr(writer, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_LATER[name]}", __name__), name)

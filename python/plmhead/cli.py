@@ -9,6 +9,7 @@ from typing import Any
 
 from . import __version__, commands
 from .errors import FormatError, InputError
+from .settings import KEYS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
         return int(options.run(options) or 0)
     except (FormatError, InputError) as fault:
         print(f"plmhead: {fault}", file=sys.stderr)
-        return 1
+        return 2 if fault.code == "ARGUMENT" else 1
     except ImportError as fault:
         print(f"plmhead: {fault}", file=sys.stderr)
         return 1
@@ -61,7 +62,10 @@ def _parser() -> argparse.ArgumentParser:
         "--encoder", metavar="NAME", help="an encoder's name or ONNX file, instead of the one that the artifact names"
     )
     _add_threshold_options(predict)
-    _add_table_options(predict)
+    predict.add_argument("--sequence-column", default="sequence", metavar="NAME")
+    predict.add_argument(
+        "--batch-size", type=int, default=8, metavar="N", help="sequences embedded at a time (default 8)"
+    )
     upgraded = command("upgrade", commands.run_upgrade, "write a version 0 pair as version 1")
     upgraded.add_argument("output", metavar="OUTPUT", help="PATH/NAME of the new pair")
     upgraded.add_argument("--family", choices=("esm1b", "esm1v", "esm2"), help="where the model's name does not say it")
@@ -82,45 +86,58 @@ def _add_threshold_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--assay-type", metavar="NAME", help="use the threshold stored for this assay")
 
 
-def _add_table_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--sequence-column", default="sequence", metavar="NAME")
-    parser.add_argument(
-        "--batch-size", type=int, default=8, metavar="N", help="sequences embedded at a time (default 8)"
-    )
-
-
 def _add_train_options(parser: argparse.ArgumentParser) -> None:
-    source = parser.add_mutually_exclusive_group(required=True)
+    source = parser.add_argument_group("from what")
+    source.add_argument("--config", metavar="FILE.yaml", help="a configuration; the options below override it")
     source.add_argument("--data", metavar="FILE.csv", help="columns sequence and label")
-    source.add_argument("--embeddings", metavar="X.npy", help="embeddings made elsewhere; needs --labels")
-    parser.add_argument("--labels", metavar="FILE.csv", help="a column label, one row an embedding")
-    parser.add_argument("--out", default="model", metavar="PATH/NAME", help="the pair to write (default model)")
-    parser.add_argument(
-        "--encoder",
-        default="plmhead/random-esm2-tiny",
-        metavar="NAME",
-        help="default: %(default)s, random weights, for trying things",
+    source.add_argument("--sequence-column", metavar="NAME", help="default sequence")
+    source.add_argument("--label-column", metavar="NAME", help="default label")
+    source.add_argument(
+        "--embeddings", metavar="X.npy", help="embeddings made elsewhere, instead of --data; needs --labels"
     )
-    _add_table_options(parser)
-    parser.add_argument("--label-column", default="label", metavar="NAME")
-    parser.add_argument(
+    source.add_argument("--labels", metavar="FILE.csv", help="a column label, one row an embedding")
+    encoder = parser.add_argument_group("with which encoder")
+    encoder.add_argument(
+        "--model", metavar="NAME", help="an ESM checkpoint, hub id or folder, run by torch (plmhead[torch])"
+    )
+    encoder.add_argument("--revision", metavar="NAME", help="its branch, tag or commit")
+    encoder.add_argument("--device", metavar="NAME", help="cpu, cuda or mps (default: the best present)")
+    small = "plmhead/random-esm2-tiny"
+    encoder.add_argument(
+        "--encoder",
+        default=small,
+        metavar="NAME",
+        help="without --model: run by onnxruntime; default %(default)s, random weights",
+    )
+    encoder.add_argument(
         "--too-long", choices=("error", "truncate"), default="error", help="sequences beyond 1,022 residues"
     )
-    parser.add_argument("--embeddings-out", metavar="X.npy", help="also write the embeddings")
-    parser.add_argument("--C", type=float, default=1.0, help="inverse regularisation strength")
-    parser.add_argument("--max-iter", type=int, default=1000, metavar="N")
-    parser.add_argument("--solver", default="lbfgs")
-    parser.add_argument("--class-weight", choices=("balanced",))
-    parser.add_argument("--standardize", action="store_true", help="scale features; the scaler is folded into the head")
-    parser.add_argument("--seed", type=int, default=42, metavar="N", help="random_state of the folds and the solver")
-    parser.add_argument("--folds", type=int, default=10, metavar="N")
-    parser.add_argument("--threshold", type=float, default=0.5, metavar="T", help="stored decision threshold")
-    parser.add_argument(
+    encoder.add_argument("--batch-size", type=int, metavar="N", help="sequences embedded at a time (default 8)")
+    encoder.add_argument("--embeddings-out", metavar="X.npy", help="also write the embeddings")
+    fit = parser.add_argument_group("how to fit")
+    fit.add_argument("--C", type=float, help="inverse regularisation strength (default 1.0)")
+    fit.add_argument("--max-iter", type=int, metavar="N", help="default 1000")
+    fit.add_argument("--solver", help="default lbfgs")
+    fit.add_argument("--class-weight", choices=("balanced",))
+    fit.add_argument(
+        "--standardize", action="store_true", default=None, help="scale features; the scaler is folded into the head"
+    )
+    fit.add_argument("--seed", type=int, metavar="N", help="random_state of the folds and the solver (default 42)")
+    fit.add_argument("--folds", type=int, metavar="N", help="default 10")
+    what = parser.add_argument_group("what to write")
+    what.add_argument(
+        "--out", metavar="PATH/NAME", help="the pair to write (default model; with --config what it says)"
+    )
+    what.add_argument("--threshold", type=float, default=0.5, metavar="T", help="stored decision threshold")
+    what.add_argument(
         "--assay-threshold", action="append", default=[], metavar="NAME=T", help="stored threshold of an assay"
     )
-    parser.add_argument("--assay-type", metavar="NAME", help="noted in the config")
-    parser.add_argument("--fragment-type", metavar="NAME", help="noted in the config, such as VH")
-    parser.add_argument("--dataset", metavar="NAME", help="noted in the config (default: the data file's name)")
+    what.add_argument("--assay-type", metavar="NAME", help="noted in the config")
+    what.add_argument("--fragment-type", metavar="NAME", help="noted in the config, such as VH")
+    what.add_argument("--dataset", metavar="NAME", help="noted in the config (default: the data file's name)")
+    keys = parser.add_argument_group("every key of a configuration")
+    for name, key in KEYS.items():
+        keys.add_argument(f"--{name}", dest=name, default=argparse.SUPPRESS, metavar="VALUE", help=key.help)
 
 
 if __name__ == "__main__":

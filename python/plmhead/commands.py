@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
-import hashlib
 import json
 import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
@@ -149,7 +148,7 @@ def read_matrix(path: str, columns: int | None = None) -> np.ndarray[Any, np.dty
 
 
 @contextlib.contextmanager
-def _output(path: str | None) -> Iterator[TextIO]:
+def _output(path: str | None, binary: bool = False) -> Iterator[Any]:
     """Standard output, or a file that appears under its name only when it is complete."""
     if path is None:
         yield sys.stdout
@@ -159,7 +158,7 @@ def _output(path: str | None) -> Iterator[TextIO]:
         raise InputError("OUTPUT", path, "found no regular file, expected a file or a new name")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
+        with temporary.open("wb") if binary else temporary.open("w", encoding="utf-8", newline="") as file:
             yield file
         os.replace(temporary, target)
     except OSError as fault:
@@ -251,98 +250,147 @@ def run_predict(options: argparse.Namespace) -> None:
             )
 
 
+#: Short options of `train`, and the keys of the configuration that they set.
+SHORT_OPTIONS = {
+    "data": "data.train_file",
+    "sequence_column": "data.sequence_column",
+    "label_column": "data.label_column",
+    "model": "model.name",
+    "revision": "model.revision",
+    "device": "model.device",
+    "C": "classifier.C",
+    "max_iter": "classifier.max_iter",
+    "solver": "classifier.solver",
+    "class_weight": "classifier.class_weight",
+    "seed": "classifier.random_state",
+    "standardize": "classifier.standardize",
+    "folds": "classifier.cv_folds",
+    "batch_size": "training.batch_size",
+}
+
+
+def _configured(options: argparse.Namespace) -> dict[str, Any]:
+    """The content of --config, if any, with the options put over it; unchecked."""
+    from .settings import KEYS, parse_value, read_yaml, with_changes
+
+    given = vars(options)
+    changes = {key: given[short] for short, key in SHORT_OPTIONS.items() if given[short] is not None}
+    changes.update({name: parse_value(name, given[name]) for name in KEYS if name in given})
+    if options.out is not None:
+        folder, name = os.path.split(options.out)
+        changes.update({"training.model_save_dir": folder or ".", "training.model_name": name})
+    content = read_yaml(options.config) if options.config else {}
+    if not isinstance(content, dict):
+        raise InputError("CONFIG", options.config, "found no sections, expected sections such as model: and data:")
+    return with_changes(content, changes)
+
+
 def run_train(options: argparse.Namespace) -> None:
-    from .train import Settings, metrics_table, train
+    content = _configured(options)
+    if options.config or content.get("model", {}).get("name"):
+        _train_with_torch(content)
+    else:
+        _train_with_onnx(options, content)
+
+
+def _train_with_torch(content: dict[str, Any]) -> None:
+    from .pipeline import train_model
+    from .train import metrics_table
+
+    results = train_model(content, progress=_progress)
+    cross = {"scores": {name.removeprefix("cv_"): score for name, score in results["cv_metrics"].items()}}
+    options = results["config"]["classifier"]
+    cross.update(folds=options["cv_folds"], stratified=options["stratify"])
+    shown = results["config"]["training"]["metrics"]
+    print(metrics_table({"train": results["train_metrics"], "cross_validation": cross}, shown))
+    print("wrote " + (", ".join(results["model_paths"].values()) or "nothing, as training.save_model says"))
+
+
+def _train_with_onnx(options: argparse.Namespace, content: dict[str, Any]) -> None:
+    """The road without torch: an encoder that runs in onnxruntime, or embeddings made elsewhere; two or more classes."""
+    from .pipeline import facts, settings_of
+    from .settings import check_config, with_changes
+    from .train import metrics_table, train
     from .writer import save
 
-    thresholds = {}
-    for name, text in _pairs(options.assay_threshold, "--assay-threshold"):
-        try:
-            thresholds[name] = float(text)
-        except ValueError:
-            raise InputError(
-                "ARGUMENT", "--assay-threshold", f"found {text!r}, expected a number from 0 to 1"
-            ) from None
-    X, y, encoder, dataset = _training_data(options)
-    settings = Settings(
-        C=options.C,
-        max_iter=options.max_iter,
-        solver=options.solver,
-        class_weight=options.class_weight,
-        random_state=options.seed,
-        standardize=options.standardize,
-        folds=options.folds,
-    )
-    trained = train(X, y, settings, _progress("cross-validation"))
+    dataset = options.data or options.labels
+    config = check_config(with_changes(content, {"model.name": options.encoder, "data.train_file": dataset or ""}))
+    thresholds = _thresholds(options.assay_threshold)
+    X, y, encoder = _training_data(options, config)
+    trained = train(X, y, settings_of(config), _progress("cross-validation"))
     print(metrics_table(trained.metrics))
-    facts = {
-        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "dataset": options.dataset or dataset.name,
-        "dataset_sha256": hashlib.sha256(dataset.read_bytes()).hexdigest(),
-        "rows": len(y),
-        "rows_by_class": np.unique(y, return_counts=True)[1].tolist(),
-        "assay_type": options.assay_type,
-        "fragment_type": options.fragment_type,
-    }
-    golden = (
-        {}
-        if encoder is None
-        else {
-            "embedding": encoder.contract,
-            "golden_embeddings": _golden(encoder),
-            "batch_size": options.batch_size,
-            "device": "cpu",
-        }
-    )
-    Path(options.out).parent.mkdir(parents=True, exist_ok=True)
+    noted = {"dataset": options.dataset, "assay_type": options.assay_type, "fragment_type": options.fragment_type}
+    out = Path(options.out or "model")
+    _make_folder(out.parent)
     saved = save(
         trained.estimator,
-        options.out,
+        out,
         threshold=options.threshold,
         assay_thresholds=thresholds,
         metrics=trained.metrics,
-        training={name: value for name, value in facts.items() if value is not None},
+        training={**facts(Path(dataset), y), **{name: value for name, value in noted.items() if value is not None}},
         quiet=True,
-        **golden,
+        **_encoder_members(encoder, config["training"]["batch_size"]),
     )
     print(f"wrote {saved.npz} and {saved.config.name}; proved on {saved.proof}")
 
 
-def _golden(encoder: Any) -> Any:
+def _thresholds(values: list[str]) -> dict[str, float]:
+    thresholds = {}
+    for name, text in _pairs(values, "--assay-threshold"):
+        try:
+            thresholds[name] = float(text)
+        except ValueError:
+            message = f"found {text!r}, expected a number from 0 to 1"
+            raise InputError("ARGUMENT", "--assay-threshold", message) from None
+    return thresholds
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise InputError("OUTPUT", str(folder), f"cannot be made: {fault.strerror}") from None
+
+
+def _encoder_members(encoder: Any, batch_size: int) -> dict[str, Any]:
     from .encode import golden_embeddings
 
-    return golden_embeddings(encoder)
+    if encoder is None:
+        return {}
+    golden = golden_embeddings(encoder)
+    return {"embedding": encoder.contract, "golden_embeddings": golden, "batch_size": batch_size, "device": "cpu"}
 
 
-def _training_data(options: argparse.Namespace) -> tuple[Any, Any, Any, Path]:
-    """X, y, the encoder (None for embeddings made elsewhere) and the file that holds the labels."""
+def _training_data(options: argparse.Namespace, config: dict[str, dict[str, Any]]) -> tuple[Any, Any, Any]:
+    """X, y and the encoder (None for embeddings made elsewhere)."""
     from .data import read_labels, read_table
     from .encode import load_encoder
 
+    data = config["data"]
     if options.embeddings:
         if not options.labels:
             raise InputError(
                 "ARGUMENT", "--labels", "found none, expected the CSV of labels that goes with --embeddings"
             )
-        return (
-            read_matrix(options.embeddings),
-            read_labels(options.labels, label_column=options.label_column),
-            None,
-            Path(options.labels),
+        return read_matrix(options.embeddings), read_labels(options.labels, label_column=data["label_column"]), None
+    if not options.data:
+        raise InputError(
+            "ARGUMENT", "--data", "found none, expected --data FILE.csv, --embeddings X.npy or --config FILE.yaml"
         )
     table = read_table(
         options.data,
         True,
-        sequence_column=options.sequence_column,
-        label_column=options.label_column,
+        sequence_column=data["sequence_column"],
+        label_column=data["label_column"],
         too_long=options.too_long,
     )
     encoder = load_encoder(options.encoder, too_long=options.too_long)
-    X = encoder.embed(table.sequences, options.batch_size, _progress("embedding"))
+    X = encoder.embed(table.sequences, config["training"]["batch_size"], _progress("embedding"))
     if options.embeddings_out:
-        with open(options.embeddings_out, "wb") as file:
+        with _output(options.embeddings_out, binary=True) as file:
             np.save(file, X, allow_pickle=False)
-    return X, table.labels, encoder, Path(options.data)
+    return X, table.labels, encoder
 
 
 # --- change

@@ -5,7 +5,7 @@ scikit-learn does all of it; this file chooses the folds, the scores and the nam
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -178,12 +178,13 @@ def evaluate(codes: NDArray[np.integer], probabilities: NDArray[np.floating]) ->
     return {name: None if value is None or not np.isfinite(value) else float(value) for name, value in scores.items()}
 
 
-def metrics_table(metrics: dict[str, Any]) -> str:
+def metrics_table(metrics: dict[str, Any], shown: Sequence[str] = METRICS) -> str:
     """The scores as lines of text, for people."""
     cross = metrics["cross_validation"]
     kind = "stratified " if cross["stratified"] else ""
     lines = [f"{'':10}{'train':>8}   {cross['folds']}-fold {kind}cross-validation"]
-    for name, train_score in metrics["train"].items():
+    for name in shown:
+        train_score = metrics["train"][name]
         fold = cross["scores"][name]
         mean = "undefined" if fold["mean"] is None else f"{fold['mean']:.4f} ± {fold['std']:.4f}"
         lines.append(f"{name:10}{'undefined' if train_score is None else f'{train_score:.4f}':>8}   {mean}")

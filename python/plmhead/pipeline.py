@@ -1,0 +1,243 @@
+"""Training as the field knows it (docs/migration.md): `train_model`, `save_model`, `load_model_from_npz`.
+
+One run writes pickle, NPZ and JSON. What the writer would refuse is refused before the first embedding; the pickle is
+written first, so that a refused export loses no work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import pickle
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .classifier import BinaryClassifier, from_head
+from .config import MAX_CONFIG_BYTES
+from .data import Table, read_table
+from .encode import golden_embeddings
+from .errors import InputError
+from .head import from_bytes, read_file
+from .settings import Config, check_config, read_config
+from .train import METRICS, Settings, cross_validate, evaluate
+from .writer import save
+from .zip import MAX_NPZ_BYTES
+
+Progress = Callable[[int, int], None]
+
+
+def train_model(
+    config: str | os.PathLike[str] | Mapping[str, Any],
+    *,
+    logger: logging.Logger | None = None,
+    progress: Callable[[str], Progress | None] | None = None,
+) -> dict[str, Any]:
+    """Embeds, cross-validates, fits, evaluates and saves, as a YAML file (or its content) says.
+
+    Returns `train_metrics` {name: number or None}, `cv_metrics` {"cv_" + name: {"mean", "std"}}, `config` (all keys, checked)
+    and `model_paths` (`save_model`). `progress(what)` gives a callback (done, total) or None.
+    Raises InputError: CONFIG, DATA, DEVICE, ENCODER, ESTIMATOR, and what `save_model` raises.
+    """
+    log = logger or logging.getLogger("plmhead")
+    checked = check_config(config) if isinstance(config, Mapping) else read_config(config)
+    show = progress or (lambda what: None)
+    settings = settings_of(checked)
+    classifier = _classifier(checked)
+    _refuse_early(checked, settings)
+    table = _read_data(checked)
+    extractor = _extractor(checked, classifier)
+    X = extractor.embed(table.sequences, checked["training"]["batch_size"], show("embedding"))
+    assert table.labels is not None
+    codes = np.unique(table.labels, return_inverse=True)[1]
+    scores = cross_validate(X, table.labels, settings, show("cross-validation"))
+    classifier.fit(X, table.labels)
+    train_metrics = evaluate(codes, classifier.predict_proba(X))
+    metrics = {
+        "train": train_metrics,
+        "cross_validation": {"folds": settings.folds, "stratified": settings.stratified, "scores": scores},
+    }
+    paths = save_model(
+        classifier, checked, log, metrics=metrics, training=facts(Path(checked["data"]["train_file"]), table.labels)
+    )
+    return {
+        "train_metrics": train_metrics,
+        "cv_metrics": {f"cv_{name}": score for name, score in scores.items()},
+        "config": checked,
+        "model_paths": paths,
+    }
+
+
+def settings_of(config: Config) -> Settings:
+    options = config["classifier"]
+    return Settings(
+        C=options["C"],
+        penalty=options["penalty"],
+        max_iter=options["max_iter"],
+        solver=options["solver"],
+        class_weight=options["class_weight"],
+        random_state=options["random_state"],
+        standardize=options["standardize"],
+        folds=options["cv_folds"],
+        stratified=options["stratify"],
+    )
+
+
+def _classifier(config: Config) -> BinaryClassifier:
+    options = config["classifier"]
+    fitting = ("C", "penalty", "solver", "max_iter", "random_state", "class_weight", "standardize")
+    return BinaryClassifier(
+        {name: options[name] for name in fitting},
+        model_name=config["model"]["name"],
+        device=config["model"]["device"],
+        revision=config["model"]["revision"],
+        batch_size=config["training"]["batch_size"],
+    )
+
+
+def _refuse_early(config: Config, settings: Settings) -> None:
+    """Fits and writes a toy in memory: whatever scikit-learn or the writer refuses in the parameters, it refuses now."""
+    unknown = [name for name in config["training"]["metrics"] if name not in METRICS]
+    if unknown:
+        raise InputError("CONFIG", "training.metrics", f"found {unknown[0]!r}, expected some of {', '.join(METRICS)}")
+    if not 1 <= config["data"]["max_sequence_length"] <= 1022:
+        found = config["data"]["max_sequence_length"]
+        raise InputError("CONFIG", "data.max_sequence_length", f"found {found}, expected 1 to 1022 residues")
+    toy = BinaryClassifier(
+        model_name="toy",
+        device=None,
+        C=settings.C,
+        penalty=settings.penalty,
+        solver=settings.solver,
+        max_iter=settings.max_iter,
+        random_state=settings.random_state,
+        class_weight="balanced" if settings.class_weight == "balanced" else None,
+        standardize=settings.standardize,
+    )
+    X = np.array([[-1.0, 0.5], [1.0, -0.5], [-2.0, 0.0], [2.0, 0.25]])
+    try:
+        toy.fit(X, np.array([0, 1, 0, 1]))
+    except InputError:
+        raise
+    except ValueError as fault:
+        raise InputError("CONFIG", "classifier", f"scikit-learn refused: {fault}") from fault
+
+
+def _read_data(config: Config) -> Table:
+    data = config["data"]
+    table = read_table(
+        data["train_file"], True, sequence_column=data["sequence_column"], label_column=data["label_column"]
+    )
+    longest = data["max_sequence_length"]
+    too_long = [row for row, sequence in enumerate(table.sequences) if len(sequence) > longest]
+    if too_long:
+        message = (
+            f"found {len(too_long)} sequences beyond data.max_sequence_length, the first is data row {too_long[0] + 1}"
+        )
+        raise InputError("DATA", Path(data["train_file"]).name, f"{message}, expected at most {longest} residues")
+    labels = table.labels
+    assert labels is not None
+    classes, counts = np.unique(labels, return_counts=True)
+    if len(classes) != 2:
+        raise InputError("DATA", Path(data["train_file"]).name, f"found {len(classes)} classes, expected two")
+    folds, stratified = config["classifier"]["cv_folds"], config["classifier"]["stratify"]
+    most = int(counts.min()) if stratified else len(labels)
+    if not 2 <= folds <= most:
+        what = "rows in the smaller class" if stratified else "rows"
+        raise InputError("DATA", "classifier.cv_folds", f"found {folds} folds for {most} {what}, expected 2 to {most}")
+    return table
+
+
+def _extractor(config: Config, classifier: BinaryClassifier) -> Any:
+    extractor = classifier.embedding_extractor
+    extractor.load()  # a missing checkpoint or device is said before the work begins
+    return extractor
+
+
+def facts(path: Path, labels: NDArray[Any]) -> dict[str, Any]:
+    """The `training` member of a config for labels (m,) that came from a file: when, from what, how many."""
+    return {
+        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "dataset": path.name,
+        "dataset_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "rows": len(labels),
+        "rows_by_class": np.unique(labels, return_counts=True)[1].tolist(),
+    }
+
+
+def save_model(
+    classifier: BinaryClassifier,
+    config: Mapping[str, Any],
+    logger: logging.Logger,
+    *,
+    metrics: Mapping[str, Any] | None = None,
+    training: Mapping[str, Any] | None = None,
+) -> dict[str, str]:
+    """Writes NAME.pkl, NAME.npz and NAME_config.json under `training.model_save_dir`; returns their paths by
+    "pickle", "npz" and "config", or {} when `training.save_model` is false. `training.save_pickle` false leaves out the pickle.
+
+    The embedding contract and the golden results are written when the classifier's encoder is loaded.
+    Raises InputError as `save`, and OUTPUT; the pickle is there by then.
+    """
+    options = config["training"]
+    if not options.get("save_model", True):
+        return {}
+    folder, name = Path(options.get("model_save_dir", "models")), options["model_name"]
+    paths: dict[str, str] = {}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if options.get("save_pickle", True):
+            paths["pickle"] = str(_write_pickle(folder / f"{name}.pkl", classifier))
+            logger.info("wrote %s", paths["pickle"])
+    except OSError as fault:
+        raise InputError("OUTPUT", str(folder), f"cannot be written: {fault.strerror}") from None
+    saved = save(
+        classifier.classifier,
+        folder / name,
+        **_encoder_members(classifier),
+        assay_thresholds=classifier.ASSAY_THRESHOLDS,
+        metrics=metrics,
+        training=training,
+        quiet=True,
+    )
+    logger.info("wrote %s and %s; proved on %s", saved.npz, saved.config.name, saved.proof)
+    return {**paths, "npz": str(saved.npz), "config": str(saved.config)}
+
+
+def _encoder_members(classifier: BinaryClassifier) -> dict[str, Any]:
+    """What `save` is told of the encoder: its contract and golden results when it is at hand, else nothing."""
+    extractor = classifier._extractor
+    if extractor is None or not extractor.is_loaded:
+        return {}
+    return {
+        "embedding": extractor.contract,
+        "golden_embeddings": golden_embeddings(extractor),
+        "esm_revision": classifier.revision,
+        "batch_size": classifier.batch_size,
+        "device": extractor.device,
+    }
+
+
+def _write_pickle(path: Path, classifier: BinaryClassifier) -> Path:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(pickle.dumps(classifier))
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def load_model_from_npz(npz_path: str | os.PathLike[str], json_path: str | os.PathLike[str]) -> BinaryClassifier:
+    """A working BinaryClassifier from an artifact of version 0 or 1; no pickle is opened.
+
+    Raises FormatError for an invalid pair, InputError DATA for a head of more than two classes.
+    """
+    config = read_file(Path(json_path), "config", MAX_CONFIG_BYTES)
+    npz = read_file(Path(npz_path), "npz", MAX_NPZ_BYTES)
+    return from_head(from_bytes(npz, config))
