@@ -1,0 +1,266 @@
+"""Config against arrays, self-test, and limits (sections 11 and 12)."""
+
+import copy
+from dataclasses import replace
+
+from .. import oracle
+from ..ieee import INF, add, dyadic, from_int, hex16, mul
+from ..json_bytes import Raw
+from ..pair import Pair, version_1
+from ..suite import Suite
+from .base import FLOAT, FULL, PLAIN, SOFTMAX, STRING, WIDE, rng_head
+from .edits import Edit, patch
+
+
+def agreement(suite: Suite) -> None:
+    def reject(slug: str, clause: str, where: str, why: str, mutation: str, edit: Edit, base: str = FULL) -> None:
+        suite.reject(f"mismatch/{slug}", clause, "FIELD_MISMATCH", where, why, base, mutation, edit)
+
+    def config(*path: str | int, value: object) -> Edit:
+        def edit(pair: Pair) -> None:
+            node = pair.config
+            for step in path[:-1]:
+                node = node[step]
+            node[path[-1]] = value
+
+        return edit
+
+    for n in (2, 4, 1280):
+        reject(
+            f"dimension-{n}",
+            "G1",
+            "/embedding/dimension",
+            "the contract is for another number of features",
+            f"embedding.dimension {n}",
+            config("embedding", "dimension", value=n),
+        )
+    for slug, weights, name in (
+        ("unknown", {"0": 1, "2": 1}, "2"),
+        ("order", {"1": 1, "0": 1}, "0"),
+        ("decimal", {"0.0": 1}, "0.0"),
+        ("plus", {"+1": 1}, "+1"),
+        ("minus-zero", {"-0": 1}, "-0"),
+        ("leading-zero", {"00": 1}, "00"),
+        ("space", {" 1": 1}, " 1"),
+        ("empty", {"": 1}, ""),
+        ("pointer", {"a/b~c": 1}, "a~1b~0c"),
+        ("three", {"0": 1, "1": 1, "2": 1}, "2"),
+    ):
+        reject(
+            f"class-weight-{slug}",
+            "G2",
+            f"/class_weight/{name}",
+            "a name that is not the next key of a class",
+            f"class_weight names {list(weights)}",
+            config("class_weight", value=weights),
+        )
+    reject(
+        "class-weight-float",
+        "G2",
+        "/class_weight/1.0",
+        "the key of the float label 1.0 is 1",
+        "class_weight of float labels named 1.0",
+        config("class_weight", value={"1.0": 1}),
+        FLOAT,
+    )
+    reject(
+        "class-weight-text",
+        "G2",
+        "/class_weight/Pos",
+        "the key of a string is the string",
+        "class_weight named Pos",
+        config("class_weight", value={"neg": 1, "Pos": 1}),
+        STRING,
+    )
+    for j in (0, 7):
+        for part, more in (("decision", ["0" * 16] * 2), ("probability", ["0" * 16] * 3)):
+            reject(
+                f"self-test-{j}-{part}",
+                "G3",
+                f"/self_test/{j}/{part}",
+                "one value a row, or a class",
+                f"self_test[{j}].{part} with {len(more)} values",
+                config("self_test", j, part, value=more),
+            )
+    reject(
+        "self-test-few",
+        "G3",
+        "/self_test/2/decision",
+        "one value a row",
+        "self_test[2].decision with 1 value of 3",
+        config("self_test", 2, "decision", value=["0" * 16]),
+        SOFTMAX,
+    )
+    for part, count in (("embedding", 4), ("embedding", 2), ("embedding", 16), ("decision", 2), ("probability", 3)):
+        reject(
+            f"golden-{part}-{count}",
+            "G4",
+            f"/golden/4/{part}",
+            "min(16, n), rows and k values",
+            f"golden[4].{part} with {count} values",
+            config("golden", 4, part, value=[Raw("0.5")] * count),
+        )
+    reject(
+        "golden-embedding-15-of-20",
+        "G4",
+        "/golden/0/embedding",
+        "min(16, n) values",
+        "golden[0].embedding with 15 values",
+        config("golden", 0, "embedding", value=[0] * 15),
+        WIDE,
+    )
+    reject(
+        "golden-embedding-1-of-20",
+        "G4",
+        "/golden/5/embedding",
+        "min(16, n) values",
+        "golden[5].embedding with 1 value",
+        config("golden", 5, "embedding", value=[0]),
+        WIDE,
+    )
+    for counts in ([914], [1, 2, 3]):
+        reject(
+            f"rows-by-class-{len(counts)}",
+            "G5",
+            "/training/rows_by_class",
+            "one count a class",
+            f"training.rows_by_class with {len(counts)} values",
+            config("training", "rows_by_class", value=counts),
+        )
+
+
+def self_tests(suite: Suite) -> None:
+    def reject(slug: str, where: str, why: str, mutation: str, edit: Edit, base: str = PLAIN) -> None:
+        suite.reject(f"self-test/{slug}", "E2", "SELF_TEST", where, why, base, mutation, edit)
+
+    def bump(j: int, part: str, index: int = 0, by: int = 1) -> Edit:
+        def edit(pair: Pair) -> None:
+            values = pair.config["self_test"][j][part]
+            values[index] = hex16(int(values[index], 16) ^ by)
+
+        return edit
+
+    for j in range(8):
+        reject(
+            f"decision-{j}",
+            f"/self_test/{j}/decision",
+            "the last bit of a stored decision",
+            f"self_test[{j}].decision[0] one bit off",
+            bump(j, "decision"),
+        )
+        reject(
+            f"probability-{j}",
+            f"/self_test/{j}/probability",
+            "the last bit of a stored probability",
+            f"self_test[{j}].probability[1] one bit off",
+            bump(j, "probability", 1),
+        )
+    reject(
+        "swapped",
+        "/self_test/0/decision",
+        "records in another order",
+        "records 0 and 1 swapped",
+        lambda p: p.config["self_test"].insert(0, p.config["self_test"].pop(1)),
+    )
+    reject(
+        "softmax-last",
+        "/self_test/3/probability",
+        "the last probability of a softmax head",
+        "self_test[3].probability[2] one bit off",
+        bump(3, "probability", 2),
+        SOFTMAX,
+    )
+    reject(
+        "softmax-decision",
+        "/self_test/6/decision",
+        "the last decision of a softmax head",
+        "self_test[6].decision[2] one bit off",
+        bump(6, "decision", 2),
+        SOFTMAX,
+    )
+    base = "probe/n33"
+    wrong = [
+        a != b["decision"]
+        for a, b in zip(sequential(suite.pairs[base]), suite.pairs[base].config["self_test"], strict=True)
+    ]
+    reject(
+        "sequential-sum",
+        f"/self_test/{wrong.index(True)}/decision",
+        "decisions made by a sum from left to right",
+        "the decisions of a sequential sum",
+        lambda p: [record.update(decision=d) for record, d in zip(p.config["self_test"], sequential(p), strict=True)],
+        base,
+    )
+    reject(
+        "weights-changed",
+        "/self_test/0/decision",
+        "other weights under a digest made anew",
+        "one coefficient's last bit, digests recomputed",
+        patch("coef", 0, changed_weight(suite)),
+    )
+    first = 3
+    reject(
+        "overflow",
+        f"/self_test/{first}/decision",
+        "a head whose decisions overflow on the self-test inputs",
+        "two coefficients near 2^1022 that first overflow in record 3",
+        lambda p: overflow(p, first),
+    )
+    reject(
+        "order-within",
+        "/self_test/2/decision",
+        "of one record the decision is compared first",
+        "record 2: decision and probability wrong",
+        lambda p: (bump(2, "probability")(p), bump(2, "decision")(p)),
+    )
+    reject(
+        "order-between",
+        "/self_test/1/probability",
+        "records are compared in their order",
+        "record 1: probability wrong; record 4: decision wrong",
+        lambda p: (bump(1, "probability")(p), bump(4, "decision")(p)),
+    )
+
+
+def changed_weight(suite: Suite) -> int:
+    return suite.pairs[PLAIN].head.coef[0][0] ^ 1 << 32
+
+
+def sequential(pair: Pair) -> list[list[str]]:
+    """The decisions that a loop without lanes would give."""
+    head = pair.head
+    decisions = []
+    for j in range(8):
+        total = 0
+        for x, w in zip(oracle.self_test_input(j, head.n), head.coef[0], strict=True):
+            total = add(total, mul(x, w))
+        decisions.append([hex16(add(total, head.intercept[0]))])
+    return decisions
+
+
+def overflow(pair: Pair, first: int) -> None:
+    """Give the head weights that overflow from record `first` on, and right records before it."""
+    head = copy.deepcopy(pair.head)
+    head.coef[0][0] = head.coef[0][1] = dyadic(2**53 - 1, 970 - first + 1)
+    records, broken = [], None
+    for j in range(8):
+        try:
+            s = oracle.score(oracle.self_test_input(j, head.n), head.coef, head.intercept, pair.threshold)
+            records.append(
+                {"decision": [hex16(v) for v in s.decision], "probability": [hex16(v) for v in s.probability]}
+            )
+        except oracle.NonFiniteError:
+            broken = j if broken is None else broken
+            records.append({"decision": [hex16(INF)], "probability": ["0" * 16, hex16(from_int(1))]})
+    if broken != first:
+        raise ValueError(f"overflows first in record {broken}")
+    pair.config["self_test"] = records
+    pair.set_npy("coef", head.arrays()["coef"])
+
+
+def accept_limits(suite: Suite) -> None:
+    head = replace(rng_head(0x65536, 65536), coef_dtype="<f4")
+    suite.accept("limit/features-65536", "N6", "the most features allowed; the self-test scores them", version_1(head))
+    k = 1024
+    head = replace(rng_head(0x1024, 1, k), labels=list(range(k)))
+    suite.accept("limit/classes-1024", "N6", "the most classes allowed; the self-test scores them", version_1(head))

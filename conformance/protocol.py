@@ -1,0 +1,122 @@
+"""A testee as a child process: one JSON line each way, a time limit, and a restart after a crash or a hang."""
+
+import contextlib
+import json
+import os
+import queue
+import shlex
+import signal
+import subprocess
+import threading
+
+MAX_LINE = 60_000
+
+
+class TesteeError(Exception):
+    """The child crashed, hung, or answered with something that is no answer."""
+
+    def __init__(self, kind: str, detail: str) -> None:
+        super().__init__(f"{kind}: {detail}")
+        self.kind = kind
+
+
+class Testee:
+    def __init__(self, command: str, timeout: float) -> None:
+        self.command = command
+        self.timeout = timeout
+        self.name = command
+        self.starts = 0
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> dict[str, object]:
+        """Start the child and say hello. Called again after a failure."""
+        try:
+            self.process = subprocess.Popen(
+                shlex.split(self.command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+            )
+        except OSError as error:
+            raise TesteeError("start", str(error)) from None
+        self.starts += 1
+        self.next_id = 0
+        self.lines: queue.Queue[bytes | None] = queue.Queue()
+        threading.Thread(target=read_lines, args=(self.process.stdout, self.lines), daemon=True).start()
+        answer = self.ask(op="hello", protocol=1)
+        testee = answer.get("testee")
+        if answer.get("ok") is not True or answer.get("protocol") != 1 or not isinstance(testee, dict):
+            raise TesteeError("protocol", f"hello was answered with {shown(answer)}")
+        self.name = f"{testee.get('name')} {testee.get('version')} ({testee.get('language')})"
+        return answer
+
+    def ask(self, **request: object) -> dict[str, object]:
+        if self.process is None:
+            self.start()
+        number, self.next_id = self.next_id, self.next_id + 1
+        line = json.dumps({"id": number, **request}).encode() + b"\n"
+        try:
+            self.process.stdin.write(line)
+            self.process.stdin.flush()
+        except OSError:
+            raise self.failed("crash", "it closed its input") from None
+        answer = self.read()
+        if answer.get("id") != number:
+            raise self.failed("protocol", f"answer {shown(answer)} to request {number}")
+        return answer
+
+    def read(self) -> dict[str, object]:
+        try:
+            line = self.lines.get(timeout=self.timeout)
+        except queue.Empty:
+            raise self.failed("hang", f"no answer in {self.timeout:g} s") from None
+        if line is None:
+            code = self.process.wait()
+            raise self.failed("crash", f"it ended with status {code}")
+        if len(line.rstrip(b"\n")) > MAX_LINE:
+            raise self.failed("protocol", f"a line of more than {MAX_LINE} bytes")
+        try:
+            answer = json.loads(line)
+        except (ValueError, RecursionError):
+            raise self.failed("protocol", f"not JSON: {line[:80]!r}") from None
+        if not isinstance(answer, dict):
+            raise self.failed("protocol", f"not an object: {line[:80]!r}")
+        return answer
+
+    def failed(self, kind: str, detail: str) -> TesteeError:
+        self.kill()
+        return TesteeError(kind, detail)
+
+    def kill(self) -> None:
+        """End the child and what it started (its own process group); the next request starts a new one."""
+        process, self.process = self.process, None
+        if process is None:
+            return
+        if process.poll() is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdin.close()
+
+    def shutdown(self) -> int | None:
+        """Ask the child to end, without closing its input; its exit status, or None when it had to be killed."""
+        with contextlib.suppress(OSError):
+            self.process.stdin.write(json.dumps({"id": self.next_id, "op": "shutdown"}).encode() + b"\n")
+            self.process.stdin.flush()
+        try:
+            status: int | None = self.process.wait(timeout=min(self.timeout, 5))
+        except subprocess.TimeoutExpired:
+            status = None
+        self.kill()
+        return status
+
+
+def read_lines(stream: object, lines: "queue.Queue[bytes | None]") -> None:
+    """Runs in a thread: a blocking read cannot hold up the time limit. A line that is too long is cut, not collected."""
+    with contextlib.suppress(OSError, ValueError):
+        while line := stream.readline(MAX_LINE + 2):
+            lines.put(line)
+    lines.put(None)
+    stream.close()
+
+
+def shown(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 200 else text[:200] + "…"

@@ -1,0 +1,93 @@
+"""Fake testees for the tests of the runner: `fakes.py MODE`.
+
+They are no loaders: `honest` and `off-by-...` cheat by reading case.json beside the model.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+HELLO = {
+    "protocol": 1,
+    "testee": {"name": "fake", "version": "0", "language": "python"},
+    "format_versions": ["0", "1.0"],
+    "profiles": ["strict"],
+}
+ZERO = "0" * 16
+
+
+def answer(mode: str, request: dict[str, object], state: dict[str, object]) -> dict[str, object]:
+    op = request["op"]
+    if op == "hello":
+        return {"ok": True, **HELLO, **({"protocol": 2} if mode == "other-protocol" else {})}
+    if mode == "skip":
+        return {"skip": True, "reason": "not today"}
+    if op == "load":
+        return load(mode, request, state)
+    if mode == "accept":
+        return {"ok": True, "decision": [], "probability": [], "labels": []}
+    case = state["case"]
+    if op == "describe":
+        return {"ok": True, **changed(case["describe"], mode)}
+    if op == "predict":
+        due = case["predictions"][state["used"]]
+        state["used"] += 1
+        if "error" in due:
+            return {"ok": False, "error": {**due["error"], "message": ""}}
+        return {
+            "ok": True,
+            **{name: changed({name: due[name]}, mode)[name] for name in ("decision", "probability", "labels")},
+        }
+    return {"ok": True}
+
+
+def load(mode: str, request: dict[str, object], state: dict[str, object]) -> dict[str, object]:
+    if mode == "hang":
+        time.sleep(60)
+    if mode == "crash":
+        os._exit(3)
+    if mode == "garbage":
+        print("loading ...", flush=True)
+    if mode == "long-line":
+        return {"ok": True, "model": "x" * 70000}
+    if mode == "accept":
+        return {"ok": True, "model": "m"}
+    if mode == "reject":
+        return {"ok": False, "error": {"code": "ZIP_CRC", "where": "coef.npy", "message": "no"}}
+    case = json.loads((Path(str(request["npz"])).parent / "case.json").read_bytes())
+    state.update(case=case, used=0)
+    if case["kind"] == "reject":
+        where = "/somewhere" if mode == "off-by-where" else case["where"] or "npz@0"
+        return {"ok": False, "error": {"code": case["code"], "where": where, "message": ""}}
+    return {"ok": True, "model": "m"}
+
+
+def changed(values: dict[str, object], mode: str) -> dict[str, object]:
+    """One thing wrong in one kind of value."""
+    values = json.loads(json.dumps(values))
+    if mode == "off-by-describe" and "n_features_in" in values:
+        values["n_features_in"] = float(values["n_features_in"])
+    for name in ("decision", "probability"):
+        if mode == f"off-by-{name}" and values.get(name):
+            values[name][-1] = f"{int(values[name][-1], 16) ^ 1:016x}"
+    if mode == "off-by-labels" and values.get("labels"):
+        values["labels"][-1]["v"] += "x"
+    if mode == "off-by-count" and values.get("decision"):
+        values["decision"].append(ZERO)
+    return values
+
+
+def main(mode: str) -> None:
+    state: dict[str, object] = {}
+    for line in sys.stdin:
+        request = json.loads(line)
+        if request["op"] == "shutdown":
+            sys.exit(5 if mode == "bad-exit" else 0)
+        number = request["id"] + (1 if mode == "wrong-id" and request["op"] == "load" else 0)
+        print(json.dumps({"id": number, **answer(mode, request, state)}), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
