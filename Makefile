@@ -17,6 +17,11 @@ setup: .venv/.installed rust $(JS)
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
+# torch is needed by tests alone, not by the demo
+.venv/.torch: requirements-torch.lock .venv/.installed
+	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-torch.lock
+	touch $@
+
 # cargo knows best what is out of date
 rust:
 	cargo build --quiet --release --locked --manifest-path rust-loader/Cargo.toml
@@ -32,10 +37,10 @@ demo-selfcheck: setup
 	test -f demo-out/scores.rust.jsonl || $(MAKE) --no-print-directory demo
 	$(PY) tools/demo.py --selfcheck
 
-test: setup lint
+test: setup .venv/.torch lint
 	$(PY) tools/run_tests.py
 
-lint: setup
+lint: setup .venv/.torch
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
@@ -50,4 +55,4 @@ conformance-check: setup
 	$(PY) -m conformance.generate --check
 
 clean:
-	rm -rf .venv rust-loader/target js-loader/node_modules js-loader/types demo-out
+	rm -rf .venv .venv-oldest .venv-newest rust-loader/target js-loader/node_modules js-loader/types demo-out

@@ -12,6 +12,17 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = REPOSITORY.parent / "shared"
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Says under which versions the tests ran; several environments run them."""
+    import platform
+
+    import numpy as np
+    import sklearn
+
+    versions = f"Python {platform.python_version()}, numpy {np.__version__}, scikit-learn {sklearn.__version__}"
+    terminalreporter.write_line(f"ran under {versions}")
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     return REPOSITORY

@@ -1,4 +1,7 @@
-"""Write the two small ESM encoders that ship with plmhead: python/plmhead/encoders/*.onnx and encoders.json.
+"""Write the two small ESM encoders that ship with plmhead, for ONNX and for transformers.
+
+python/plmhead/encoders/ gets encoders.json and, for each encoder, NAME.onnx and the folder NAME with config.json and
+model.safetensors; both hold the same weights.
 
 They have the architecture of ESM-2 (rotary positions) and ESM-1v (learned positions) but random weights: they exercise
 every rule of the embedding contract in 0.5 MB, and mean nothing to a biologist. The weights are a function of the
@@ -29,7 +32,9 @@ LAYERS = 2
 HEAD_SIZE = 8
 OPSET = 18
 MAX_FILE_BYTES = 500_000
+MAX_CHECKPOINT_BYTES = 300_000
 MAX_DIFFERENCE = 1e-5
+NOTE = "random weights of the true architecture: not a scientific model"
 
 # --- weights: numpy only, the tests use these too ---------------------------------------------------------------------
 
@@ -67,6 +72,46 @@ def weights_sha256(tensors: dict[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
+# --- checkpoint: what EsmModel.from_pretrained reads -------------------------------------------------------------------
+
+
+def esm_settings(name: str) -> dict:
+    """Return the settings of EsmConfig, in the order in which config.json lists them."""
+    return {
+        "vocab_size": 33, "pad_token_id": 1, "mask_token_id": 32, "hidden_size": 32, "num_hidden_layers": LAYERS,
+        "num_attention_heads": 4, "intermediate_size": 128, "max_position_embeddings": 1026, "layer_norm_eps": 1e-5,
+        "token_dropout": True, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "initializer_range": 0.2,
+        "position_embedding_type": POSITIONS[FAMILIES[name]], "emb_layer_norm_before": False,
+    }  # fmt: skip
+
+
+def checkpoint_files(name: str, tensors: dict[str, np.ndarray]) -> dict[str, bytes]:
+    """Return {path below the folder of encoders: bytes} of the checkpoint with these canonical tensors.
+
+    The library's own save_pretrained is not used: it names the rotary frequencies differently in each version and puts
+    its version into config.json. The names of rule M6 are read by all versions.
+    """
+    from safetensors.numpy import save
+
+    config = {
+        "note": NOTE,
+        "architectures": ["EsmModel"],
+        "model_type": "esm",
+        "dtype": "float32",
+        **esm_settings(name),
+    }
+    folder = name.split("/")[1]
+    files = {
+        f"{folder}/config.json": (json.dumps(config, indent=2) + "\n").encode(),
+        f"{folder}/model.safetensors": save(tensors, metadata={"format": "pt"}),  # "pt": transformers asks for it
+    }
+    size = sum(map(len, files.values()))
+    print(f"{name}: checkpoint of {size} bytes")
+    if size > MAX_CHECKPOINT_BYTES:
+        raise SystemExit(f"{name}: at most {MAX_CHECKPOINT_BYTES} bytes are allowed for the checkpoint")
+    return files
+
+
 # --- model ------------------------------------------------------------------------------------------------------------
 
 
@@ -75,13 +120,7 @@ def build_model(name: str):
     import torch
     from transformers import EsmConfig, EsmModel
 
-    position = POSITIONS[FAMILIES[name]]
-    config = EsmConfig(
-        vocab_size=33, pad_token_id=1, mask_token_id=32, hidden_size=32, num_hidden_layers=LAYERS,
-        num_attention_heads=4, intermediate_size=128, max_position_embeddings=1026, layer_norm_eps=1e-5,
-        token_dropout=True, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, initializer_range=0.2,
-        position_embedding_type=position, emb_layer_norm_before=False, attn_implementation="eager",
-    )  # fmt: skip
+    config = EsmConfig(**esm_settings(name), attn_implementation="eager")
     model = EsmModel(config, add_pooling_layer=False).eval()
     tensors = {}
     with torch.no_grad():
@@ -89,7 +128,7 @@ def build_model(name: str):
             if tensor.startswith(("embeddings.", "encoder.")):
                 tensors[tensor] = random_values(name, tensor, tuple(parameter.shape))
                 parameter.copy_(torch.from_numpy(tensors[tensor]))
-        if position == "rotary":
+        if config.position_embedding_type == "rotary":
             frequencies = rotary_frequencies()
             model.rotary_embeddings.inv_freq.copy_(torch.from_numpy(frequencies))
             # Published checkpoints hold one copy per layer under this name; the library keeps a single one elsewhere.
@@ -179,8 +218,8 @@ def largest_difference(module, data: bytes) -> float:
     return worst
 
 
-def export_encoder(name: str) -> tuple[dict, bytes]:
-    """Return (the encoder's entry in encoders.json, its ONNX file)."""
+def export_encoder(name: str) -> tuple[dict, dict[str, bytes]]:
+    """Return (the encoder's entry in encoders.json, {path: bytes} of its ONNX file and its checkpoint)."""
     model, tensors = build_model(name)
     module = add_pooling(model)
     data = export_onnx(module)
@@ -198,9 +237,13 @@ def export_encoder(name: str) -> tuple[dict, bytes]:
         "dtype": "float32",
         "accuracy": "exact",
         "max_residues": 1022,
-        "note": "random weights of the true architecture: not a scientific model",
+        "note": NOTE,
     }
-    return entry, data
+    return entry, {entry["file"]: data, **checkpoint_files(name, tensors)}
+
+
+def same_bytes(path: Path, data: bytes) -> bool:
+    return path.exists() and path.read_bytes() == data
 
 
 def main() -> int:
@@ -210,15 +253,16 @@ def main() -> int:
     files = {}
     entries = []
     for name in FAMILIES:
-        entry, files[entry["file"]] = export_encoder(name)
+        entry, written = export_encoder(name)
         entries.append(entry)
+        files |= written
     files["encoders.json"] = (json.dumps(entries, indent=2) + "\n").encode()
     if check:
-        stale = [file for file, data in files.items() if (ENCODERS / file).read_bytes() != data]
+        stale = [file for file, data in files.items() if not same_bytes(ENCODERS / file, data)]
         print("differ: " + ", ".join(stale) if stale else "the files are up to date")
         return 1 if stale else 0
-    ENCODERS.mkdir(exist_ok=True)
     for file, data in files.items():
+        (ENCODERS / file).parent.mkdir(parents=True, exist_ok=True)
         (ENCODERS / file).write_bytes(data)
     return 0
 

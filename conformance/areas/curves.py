@@ -183,7 +183,18 @@ def softmax_grid(suite: Suite) -> None:
         "P5",
         "terms that are subnormal, and probabilities that are",
         identity,
-        [Predict(Rows([reals("0", "-708.5", "-709"), reals("0", "-720.25", "-744.4"), reals("5", "-735", "-739.9")]))],
+        [
+            Predict(
+                Rows(
+                    [
+                        reals("0", "-708.5", "-709"),
+                        reals("0", "-720.25", "-744.4"),
+                        reals("0", "-745.1332191019411", "-745.1332191019412"),
+                        reals("5", "-735", "-739.9"),
+                    ]
+                )
+            )
+        ],
     )
     rng = SplitMix64(0x54F)
     base = rng.row(3, 20, 2)

@@ -148,7 +148,7 @@ def test_size_and_no_trace_of_a_machine() -> None:
     for path in (p for p in (ROOT / "cases").rglob("*") if p.is_file()):
         data = path.read_bytes()
         total += len(data)
-        assert not re.search(rb"/work/|/root/|/tmp/", data), path
+        assert str(ROOT.parent).encode() not in data, path
     assert total < MEGABYTES_6
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from . import json
 from .config import MAX_CONFIG_BYTES, class_key
+from .encode import declared_contract, family_of
 from .errors import FormatError, InputError, mismatch
 from .fitted import normalise_labels
 from .head import Head, from_bytes, load, pair_paths, read_file
@@ -122,7 +122,10 @@ def upgrade(artifact: str | os.PathLike[str], output: str | os.PathLike[str], fa
     if head.format_version != "0":
         raise InputError("METADATA", "/format_version", f"found version {head.format_version}, expected version 0")
     old = head.config
-    family = family or _family(old["esm_model"])
+    family = family or family_of(old["esm_model"])
+    if family is None:
+        found = f"found {old['esm_model']!r}, whose family is not in its name"
+        raise InputError("METADATA", "/esm_model", f"{found}, expected --family esm1b, esm1v or esm2")
     name = Path(old["esm_model"]).name if old["esm_model"].startswith(("/", ".")) else old["esm_model"]
     members = {
         **_SEAL_DEFAULTS,
@@ -131,41 +134,14 @@ def upgrade(artifact: str | os.PathLike[str], output: str | os.PathLike[str], fa
         "esm_model": name,
         "link": "logistic",
         "decision": {"threshold": head.threshold, "assay_thresholds": head.assay_thresholds},
-        "embedding": _field_contract(family, name, old["esm_revision"], head.n_features_in),
+        "embedding": {
+            **declared_contract(family, name, old["esm_revision"], head.n_features_in),
+            "origin": "version-0",
+            "too_long": "truncate",  # the training code in the field cuts long sequences
+        },
     }
     members["class_weight"] = _ordered_weights(old["class_weight"], head)
     return _write(output, members, head.coef, head.intercept, head.classes, head.n_iter)
-
-
-def _family(model: str) -> str:
-    match = re.search(r"esm(1b|1v|2)", model.lower())
-    if match is None:
-        raise InputError(
-            "METADATA",
-            "/esm_model",
-            f"found {model!r}, whose family is not in its name, expected --family esm1b, esm1v or esm2",
-        )
-    return f"esm{match.group(1)}"
-
-
-def _field_contract(family: str, checkpoint: str, revision: str | None, dimension: int) -> dict[str, Any]:
-    return {
-        "origin": "version-0",
-        "family": family,
-        "checkpoint": checkpoint,
-        "revision": revision if revision and re.fullmatch(r"[0-9a-f]{40}", revision) else None,
-        "weights_sha256": None,
-        "dimension": dimension,
-        "layer": "last",
-        "pooling": "mean",
-        "accumulate": "float32",
-        "l2_normalized": False,
-        "alphabet": "esm1b-33",
-        "max_residues": 1022,
-        "too_long": "truncate",  # the training code in the field cuts long sequences
-        "dtype": "float32",
-        "accuracy": "exact",
-    }
 
 
 def _ordered_weights(weights: Any, head: Head) -> Any:

@@ -9,6 +9,7 @@ and testing, not for science.
 import hashlib
 import importlib.resources
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -194,6 +195,33 @@ def golden_embeddings(encoder: BaseEncoder) -> np.ndarray:
     """Return the embeddings of the six golden sequences, float32 of shape (6, dimension)."""
     # Not `embed`: an encoder whose caller set a shorter limit for sequences of his own still proves itself on all six.
     return encoder._embed(golden_sequences())
+
+
+def family_of(model: str) -> str | None:
+    """The family that a model's name tells: "esm1b", "esm1v", "esm2", or None."""
+    match = re.search(r"esm-?(1b|1v|2)", model.lower())
+    return match and f"esm{match.group(1)}"
+
+
+def declared_contract(family: str, checkpoint: str, revision: str | None, dimension: int) -> dict[str, Any]:
+    """The `embedding` object for embeddings whose encoder is not at hand: its owner says that they follow the contract."""
+    return {
+        "origin": "declared",
+        "family": family,
+        "checkpoint": checkpoint,
+        "revision": revision if revision and re.fullmatch(r"[0-9a-f]{40}", revision) else None,
+        "weights_sha256": None,
+        "dimension": dimension,
+        "layer": "last",
+        "pooling": "mean",
+        "accumulate": "float32",
+        "l2_normalized": False,
+        "alphabet": "esm1b-33",
+        "max_residues": MAX_RESIDUES,
+        "too_long": "error",
+        "dtype": "float32",
+        "accuracy": "exact",
+    }
 
 
 def check_contract(encoder: BaseEncoder, config_embedding: dict[str, Any] | None) -> None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from .classifier import BinaryClassifier, from_head
 from .config import MAX_CONFIG_BYTES
 from .data import Table, read_table
-from .encode import golden_embeddings
+from .encode import declared_contract, family_of, golden_embeddings
 from .errors import InputError
 from .head import from_bytes, read_file
 from .settings import Config, check_config, read_config
@@ -210,16 +210,23 @@ def save_model(
 
 
 def _encoder_members(classifier: BinaryClassifier) -> dict[str, Any]:
-    """What `save` is told of the encoder: its contract and golden results when it is at hand, else nothing."""
+    """What `save` is told of the encoder: its contract and golden results when it is at hand, else what its name tells."""
     extractor = classifier._extractor
+    noted = {"esm_revision": classifier.revision, "batch_size": classifier.batch_size, "device": classifier.device}
     if extractor is None or not extractor.is_loaded:
-        return {}
+        name, family = classifier.model_name, family_of(classifier.model_name or "")
+        if family is None:
+            return {}
+        checkpoint = Path(name).name if Path(name).is_dir() else name
+        return {
+            "embedding": declared_contract(family, checkpoint, classifier.revision, classifier.head.n_features_in),
+            **noted,
+        }
     return {
+        **noted,
         "embedding": extractor.contract,
         "golden_embeddings": golden_embeddings(extractor),
-        "esm_revision": classifier.revision,
-        "batch_size": classifier.batch_size,
-        "device": extractor.device,
+        "device": str(extractor.device),
     }
 
 
