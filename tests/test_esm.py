@@ -348,6 +348,22 @@ def test_the_family_is_read_from_the_config(folder, before, family):
     assert load(path).contract["family"] == family
 
 
+def test_the_layout_of_published_checkpoints_is_read(folder, extractors):
+    """The names of EsmForMaskedLM, with heads, position ids and a table of positions that rotary models do not use."""
+    held = safetensors_numpy.load_file(FILES / "random-esm2-tiny" / "model.safetensors")
+    published = dict.fromkeys(held) | {f"esm.{name}": values for name, values in held.items()}
+    published |= {
+        "esm.embeddings.position_embeddings.weight": np.ones((1026, 32), np.float32),
+        "esm.embeddings.position_ids": np.arange(1026).reshape(1, -1),
+        "esm.contact_head.regression.weight": np.ones((1, 8), np.float32),
+        "esm.contact_head.regression.bias": np.ones(1, np.float32),
+        "lm_head.bias": np.ones(33, np.float32),
+        "lm_head.decoder.weight": np.ones((33, 32), np.float32),
+    }
+    path = folder(config={"architectures": ["EsmForMaskedLM"], "vocab_list": None}, tensors=published)
+    assert load(path).contract == extractors[ESM2].contract | {"checkpoint": "own-esm"}
+
+
 def test_what_the_library_itself_saves_is_read(folder, tmp_path, extractors):
     import transformers
 

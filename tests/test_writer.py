@@ -20,6 +20,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 import plmhead
 from plmhead import FormatError, InputError
+from plmhead.train import penalty_parameters
 
 RNG = np.random.default_rng(11)
 X = RNG.normal(size=(90, 10)) * 2 + 3
@@ -227,22 +228,26 @@ def test_cross_validated_estimators_keep_what_was_chosen(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "penalty", "l1_ratio", "C"),
+    ("penalty", "ratio", "solver", "given", "stored"),
     [
-        ({"C": 0.5}, "l2", 0.0, 0.5),
-        ({"C": np.inf}, None, 0.0, 1.0),
-        ({"l1_ratio": 1.0, "solver": "liblinear"}, "l1", 1.0, 1.0),
-        ({"l1_ratio": 0.25, "solver": "saga"}, "elasticnet", 0.25, 1.0),
+        ("l2", None, "lbfgs", 0.5, 0.5),
+        (None, None, "lbfgs", 1.0, 1.0),
+        ("l1", None, "liblinear", 2.0, 2.0),
+        ("elasticnet", 0.25, "saga", 1.0, 1.0),
     ],
 )
-def test_the_penalty_that_was_in_force(tmp_path, options, penalty, l1_ratio, C):
+def test_the_penalty_that_was_in_force(tmp_path, penalty, ratio, solver, given, stored):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # saga stops before it converges on these few rows
-        estimator = LogisticRegression(**options).fit(X, TWO)
+        estimator = LogisticRegression(**penalty_parameters(penalty, ratio, given), solver=solver).fit(X, TWO)
     plmhead.save(estimator, tmp_path / "head", quiet=True)
     head = plmhead.load(tmp_path / "head")
-    assert (head.config["penalty"], head.config["l1_ratio"], head.config["C"]) == (penalty, l1_ratio, C)
+    assert (head.config["penalty"], head.config["C"]) == (penalty, stored)
+    assert head.config["l1_ratio"] == estimator.l1_ratio
     again = head.to_sklearn()
+    assert {name: again.get_params()[name] for name in ("C", "l1_ratio")} == {
+        name: estimator.get_params()[name] for name in ("C", "l1_ratio")
+    }
     assert (again.coef_ == estimator.coef_).all()
     assert (again.predict(X) == estimator.predict(X)).all()
 

@@ -55,7 +55,15 @@ def main() -> int:
     codes = []
     for name, python in ends.items():
         tests = [f"tests/test_{test}.py" for test in TESTS]
-        command = [python, "-m", "pytest", "-q", f"--junitxml={reports / name}.xml", "-o", "cache_dir=.pytest_cache/" + name]
+        command = [
+            python,
+            "-m",
+            "pytest",
+            "-q",
+            f"--junitxml={reports / name}.xml",
+            "-o",
+            "cache_dir=.pytest_cache/" + name,
+        ]
         codes.append(subprocess.run([*command, *tests], cwd=REPOSITORY).returncode)
     return max(codes)
 

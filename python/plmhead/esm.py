@@ -125,7 +125,7 @@ class ESMEmbeddingExtractor(BaseEncoder):
     @property
     def dimension(self) -> int:
         """The length of an embedding; loads the weights."""
-        return self.load()._ready.dimension
+        return self._ready.dimension
 
     @property
     def contract(self) -> dict[str, Any]:
@@ -138,7 +138,7 @@ class ESMEmbeddingExtractor(BaseEncoder):
             found = f"found {self.max_length}, and sequences are cut to {self.max_length - 2} residues"
             message = f"{found}; the format states {MAX_RESIDUES} alone"
             raise InputError("ENCODER", "max_length", message, f'pass max_length={MAX_TOKENS}, or too_long="error"')
-        loaded = self.load()._ready
+        loaded = self._ready
         return self._contract(loaded.family, loaded.revision, loaded.weights_sha256, "float32", "exact")
 
     # --- what it computes
@@ -172,6 +172,7 @@ class ESMEmbeddingExtractor(BaseEncoder):
 
     @property
     def _ready(self) -> _Loaded:
+        self.load()
         assert self._loaded
         return self._loaded
 
@@ -193,7 +194,7 @@ class ESMEmbeddingExtractor(BaseEncoder):
 
     def _run(self, batch: list[str]) -> np.ndarray:
         torch = _torch()
-        loaded = self.load()._ready
+        loaded = self._ready
         input_ids, attention_mask = (torch.from_numpy(array).to(loaded.device) for array in tokenize(batch))
         try:
             with torch.inference_mode(), _full_float32(torch, loaded.device):
@@ -322,7 +323,7 @@ def _fetch(name: str, revision: str, allow_download: bool) -> tuple[Path, str | 
             if allow_download
             else "download it first, or allow the download (allow_download=True)"
         )
-        message = f"revision {revision} is not in the local cache and was not fetched: {_first_line(fault)}"
+        message = f"revision {revision} is not in the local cache and was not fetched: {type(fault).__name__}: {_first_line(fault)}"
         raise InputError("ENCODER", name, message, remedy) from fault
     folder = Path(found)
     return folder, folder.name if _COMMIT.fullmatch(folder.name) else None
@@ -415,26 +416,19 @@ def _check_report(report: dict[str, Any], name: str) -> None:
     if misfits:
         message = f"found tensor {_short(min(misfits))} in another shape than its config.json says"
         raise InputError("ENCODER", name, message)
-    # Outside `embeddings` and `encoder` nothing counts: heads are not used. A position table beside rotary positions is
-    # not used either, and published ESM-2 checkpoints have one.
-    unused = ("position_ids", "embeddings.position_embeddings.weight", "inv_freq")
-    missing = sorted(
-        key for key in map(_short, report["missing_keys"]) if not key.startswith(("contact_head.", "pooler."))
-    )
+    # Heads are not used. Nor is a table of positions beside rotary ones, which published ESM-2 checkpoints have.
+    missing = sorted(map(_short, report["missing_keys"]))
+    missing = [key for key in missing if not key.startswith(("contact_head.", "pooler."))]
+    if missing and missing[0].endswith("inv_freq"):
+        message = "found no rotary frequencies; computed anew they differ from those of the training"
+        raise InputError("ENCODER", name, message, "take the published checkpoint, or one that was saved whole")
     if missing:
-        if missing[0].endswith("inv_freq"):
-            message = (
-                "found no rotary frequencies; computed anew they differ from those that the model was trained with"
-            )
-            raise InputError("ENCODER", name, message, "take the published checkpoint, or one that was saved whole")
         raise InputError("ENCODER", name, f"found no tensor {missing[0]} ({len(missing)} are missing)")
-    surplus = sorted(
-        key
-        for key in map(_short, report["unexpected_keys"])
-        if key.startswith(("embeddings.", "encoder.")) and not key.endswith(unused)
-    )
+    unused = ("position_ids", "embeddings.position_embeddings.weight", "inv_freq")
+    surplus = sorted(map(_short, report["unexpected_keys"]))
+    surplus = [key for key in surplus if key.startswith(("embeddings.", "encoder.")) and not key.endswith(unused)]
     if surplus:
-        raise InputError("ENCODER", name, f"found tensor {surplus[0]}, which its config.json has no place for")
+        raise InputError("ENCODER", name, f"found tensor {surplus[0]}, for which its config.json has no place")
 
 
 def _short(key: str) -> str:

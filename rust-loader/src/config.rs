@@ -146,14 +146,14 @@ fn version(root: &Value) -> Result<Option<(u32, u32)>, Error> {
 }
 
 fn check_min_reader(needed: (u32, u32), version: (u32, u32)) -> Result<(), Error> {
-    let (code, limit) = if needed > (1, MINOR) {
-        (Code::VersionUnsupported, (1, MINOR))
+    let (code, expected) = if needed > (1, MINOR) {
+        (Code::VersionUnsupported, format!("at most 1.{MINOR}"))
     } else if needed.0 != version.0 || needed > version {
-        (Code::FieldValue, version)
+        (Code::FieldValue, format!("{}.0 to {}.{}", version.0, version.0, version.1))
     } else {
         return Ok(());
     };
-    let message = format!("found {}.{}, expected 1.0 to {}.{}", needed.0, needed.1, limit.0, limit.1);
+    let message = format!("found {}.{}, expected {expected}", needed.0, needed.1);
     Err(Error::new(code, "/min_reader", message))
 }
 
