@@ -24,6 +24,13 @@ def pytest_terminal_summary(terminalreporter):
 
 
 @pytest.fixture(scope="session")
+def twelve_fields() -> list[str]:
+    """The names that version 0 has at the root of its config."""
+    fitted = ["model_type", "sklearn_version", "C", "penalty", "solver", "class_weight", "max_iter", "random_state"]
+    return [*fitted, "esm_model", "esm_revision", "batch_size", "device"]
+
+
+@pytest.fixture(scope="session")
 def repository() -> Path:
     return REPOSITORY
 

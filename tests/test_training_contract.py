@@ -6,6 +6,7 @@ import copy
 import importlib.util
 import json
 import logging
+import os
 import pickle
 import shutil
 import sys
@@ -29,20 +30,6 @@ RNG = np.random.default_rng(4)
 X = RNG.normal(size=(120, 32)).astype(np.float32)
 Y = (X[:, 0] + 0.5 * RNG.normal(size=120) > 0).astype(int)
 LOG = logging.getLogger("test")
-TWELVE = [
-    "model_type",
-    "sklearn_version",
-    "C",
-    "penalty",
-    "solver",
-    "class_weight",
-    "max_iter",
-    "random_state",
-    "esm_model",
-    "esm_revision",
-    "batch_size",
-    "device",
-]
 
 
 def make(**changes):
@@ -130,14 +117,14 @@ def test_full_training_saves_dual_format(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("loaded", [False, pytest.param(True, marks=needs_torch)], ids=["declared", "encoder at hand"])
-def test_the_twelve_fields(fitted, tmp_path, loaded):
+def test_the_twelve_fields(fitted, tmp_path, loaded, twelve_fields):
     if loaded:
         fitted.embedding_extractor.load()
     paths = save_model(fitted, training_config(tmp_path), LOG)
     config = json.loads(Path(paths["config"]).read_text())
     assert config["embedding"]["origin"] == ("plmhead" if loaded else "declared")
     assert (config["golden"] is not None) == loaded
-    assert {name: config[name] for name in TWELVE if name != "sklearn_version"} == {
+    assert {name: config[name] for name in twelve_fields if name != "sklearn_version"} == {
         "model_type": "LogisticRegression",
         "C": 1.0,
         "penalty": "l2",
@@ -338,6 +325,27 @@ def test_every_key_is_an_option(tmp_path, run):
     from plmhead.settings import KEYS
 
     assert all(f"--{name} " in done.stdout for name in KEYS)
+
+
+@needs_torch
+def test_predict_runs_the_named_model_and_never_fetches_unasked(fitted, tmp_path, run):
+    fitted.embedding_extractor.load()
+    paths = save_model(fitted, training_config(tmp_path), LOG)
+    (tmp_path / "x.csv").write_text("sequence\nEVQLVESGG\nQVQLQQSGA\n")
+    lines = {}
+    for name, options in (("onnx", []), ("torch", ["--model", "plmhead/random-esm2-tiny", "--device", "cpu"])):
+        done = run("predict", paths["npz"], "--data", tmp_path / "x.csv", *options)
+        assert done.returncode == 0, done.stderr
+        lines[name] = [float(line.split(",")[-1]) for line in done.stdout.splitlines()[1:]]
+    np.testing.assert_allclose(lines["onnx"], lines["torch"], atol=1e-4)
+    done = run("predict", paths["npz"], "--data", tmp_path / "x.csv", "--model", "plmhead/random-esm1v-tiny")
+    assert (done.returncode, "ENCODER (/embedding/family)" in done.stderr) == (1, True)
+    changes = ["--set", '/esm_model="owner/elsewhere"', "--set", '/embedding/checkpoint="owner/elsewhere"']
+    assert run("amend", paths["npz"], *changes).returncode == 0
+    done = run(
+        "predict", paths["npz"], "--data", tmp_path / "x.csv", env={**os.environ, "HF_HOME": str(tmp_path / "hub")}
+    )
+    assert (done.returncode, done.stderr.startswith("plmhead: ENCODER (owner/elsewhere)")) == (1, True)
 
 
 @needs_torch

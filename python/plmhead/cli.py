@@ -59,8 +59,14 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--data", required=True, metavar="FILE", help="CSV with a column sequence, or FASTA")
     predict.add_argument("--out", metavar="FILE.csv", help="instead of standard output")
     predict.add_argument(
-        "--encoder", metavar="NAME", help="an encoder's name or ONNX file, instead of the one that the artifact names"
+        "--encoder", metavar="NAME", help="run this in onnxruntime: a shipped encoder, or an ONNX file"
     )
+    predict.add_argument("--model", metavar="NAME", help="run this in torch: a hub id or a folder")
+    predict.add_argument(
+        "--revision", metavar="NAME", help="its branch, tag or commit (default: what the artifact says)"
+    )
+    predict.add_argument("--device", metavar="NAME", help="cpu, cuda or mps (default: the best present)")
+    predict.add_argument("--allow-download", action="store_true", help="fetch the checkpoint that the artifact names")
     _add_threshold_options(predict)
     predict.add_argument("--sequence-column", default="sequence", metavar="NAME")
     predict.add_argument(

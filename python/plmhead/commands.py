@@ -215,7 +215,7 @@ def _progress(what: str) -> Any:
 
 def run_predict(options: argparse.Namespace) -> None:
     from .data import read_table
-    from .encode import check_contract, check_golden, load_encoder
+    from .encode import check_contract, check_golden
 
     head = load(options.artifact)
     head.threshold_in_force(options.threshold, options.assay_type)  # a bad threshold is said before any embedding
@@ -225,12 +225,12 @@ def run_predict(options: argparse.Namespace) -> None:
         raise InputError(
             "ENCODER", "/embedding", "found no embedding contract, expected one that says which encoder to use", remedy
         )
-    encoder = load_encoder(options.encoder or contract["checkpoint"], too_long=contract["too_long"])
-    check_contract(encoder, contract)
-    check_golden(encoder, head.config, head.coef, head.intercept)
     table = read_table(
         options.data, need_labels=False, sequence_column=options.sequence_column, too_long=contract["too_long"]
     )
+    encoder = _encoder_of(contract, options)
+    check_contract(encoder, contract)
+    check_golden(encoder, head.config, head.coef, head.intercept)
     X = encoder.embed(table.sequences, options.batch_size, _progress("embedding"))
     z, p, labels = head.score_all(X, options.threshold, options.assay_type)
     single = head.link == "logistic"
@@ -248,6 +248,27 @@ def run_predict(options: argparse.Namespace) -> None:
             writer.writerow(
                 [*([table.ids[row]] if table.ids else []), sequence, label, *(repr(float(value)) for value in values)]
             )
+
+
+def _encoder_of(contract: dict[str, Any], options: argparse.Namespace) -> Any:
+    """The encoder that the caller names, else the one that the artifact names; that one is fetched only when allowed."""
+    from .encode import list_encoders, load_encoder
+
+    too_long, checkpoint = contract["too_long"], contract["checkpoint"]
+    if options.encoder:
+        return load_encoder(options.encoder, too_long=too_long)
+    if not options.model and checkpoint in {entry["name"] for entry in list_encoders()}:
+        return load_encoder(checkpoint, too_long=too_long)
+    from .esm import ESMEmbeddingExtractor
+
+    return ESMEmbeddingExtractor(
+        options.model or checkpoint,
+        options.device,
+        options.batch_size,
+        revision=options.revision or contract["revision"],
+        too_long=too_long,
+        allow_download=bool(options.model) or options.allow_download,
+    )
 
 
 #: Short options of `train`, and the keys of the configuration that they set.

@@ -1,4 +1,4 @@
-"""Every block of README.md runs as written, in one folder, in the order of the page."""
+"""Every block of the pages runs as written, in one folder, in the order of the page."""
 
 from __future__ import annotations
 
@@ -12,16 +12,22 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-BLOCKS = re.findall(
-    r"^```(\w+)\n(.*?)^```$", (REPOSITORY / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-)
+PAGES = ("README.md", "docs/migration.md")
+BLOCKS = [
+    (page, language, block)
+    for page in PAGES
+    for language, block in re.findall(
+        r"^```(\w+)\n(.*?)^```$", (REPOSITORY / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Where a reader would work: the examples at hand, the JavaScript package installed."""
     folder = tmp_path_factory.mktemp("readme")
-    (folder / "examples").symlink_to(REPOSITORY / "examples")
+    for name in ("examples", "configs"):
+        (folder / name).symlink_to(REPOSITORY / name)
     (folder / "node_modules").mkdir()
     (folder / "node_modules" / "plmhead").symlink_to(REPOSITORY / "js-loader")
     return folder
@@ -74,11 +80,13 @@ RUNNERS = {"python": run_python, "js": run_javascript, "rust": run_rust, "sh": r
 
 
 @pytest.mark.parametrize(
-    ("language", "block"), BLOCKS, ids=[f"{i}-{language}" for i, (language, _) in enumerate(BLOCKS)]
+    ("page", "language", "block"), BLOCKS, ids=[f"{i}-{b[0]}-{b[1]}" for i, b in enumerate(BLOCKS)]
 )
-def test_block(language, block, folder):
+def test_block(page, language, block, folder):
+    if "train_model" in block:
+        pytest.importorskip("torch", reason="needs torch: pip install 'plmhead[torch]'")
     RUNNERS[language](block, folder)
 
 
 def test_every_language_is_shown():
-    assert {language for language, _ in BLOCKS} == set(RUNNERS)
+    assert {language for page, language, _ in BLOCKS if page == "README.md"} == set(RUNNERS)
