@@ -246,6 +246,11 @@ def test_a_wrong_command_line_exits_2(run, arguments):
     assert run(*arguments).returncode == 2
 
 
+def test_options_that_would_have_no_effect_are_refused(run, repository):
+    done = run("train", "--config", repository / "configs/demo.yaml", "--threshold", "0.3")
+    assert (done.returncode, "ARGUMENT (--threshold)" in done.stderr) == (2, True)
+
+
 def test_missing_files_are_one_clear_line(run, tmp_path):
     for arguments in (
         ["inspect", tmp_path / "no"],

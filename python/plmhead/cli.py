@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from . import __version__, commands
+from .commands import SMALL_ENCODER
 from .errors import FormatError, InputError
 from .settings import KEYS
 
@@ -93,6 +94,9 @@ def _add_threshold_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_train_options(parser: argparse.ArgumentParser) -> None:
+    parser.usage = (
+        "plmhead train (--data FILE.csv | --embeddings X.npy --labels FILE.csv | --config FILE.yaml) [options]"
+    )
     source = parser.add_argument_group("from what")
     source.add_argument("--config", metavar="FILE.yaml", help="a configuration; the options below override it")
     source.add_argument("--data", metavar="FILE.csv", help="columns sequence and label")
@@ -108,15 +112,13 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     )
     encoder.add_argument("--revision", metavar="NAME", help="its branch, tag or commit")
     encoder.add_argument("--device", metavar="NAME", help="cpu, cuda or mps (default: the best present)")
-    small = "plmhead/random-esm2-tiny"
     encoder.add_argument(
         "--encoder",
-        default=small,
         metavar="NAME",
-        help="without --model: run by onnxruntime; default %(default)s, random weights",
+        help=f"without --model: run by onnxruntime; default {SMALL_ENCODER}, random weights",
     )
     encoder.add_argument(
-        "--too-long", choices=("error", "truncate"), default="error", help="sequences beyond 1,022 residues"
+        "--too-long", choices=("error", "truncate"), help="sequences beyond 1,022 residues (default error)"
     )
     encoder.add_argument("--batch-size", type=int, metavar="N", help="sequences embedded at a time (default 8)")
     encoder.add_argument("--embeddings-out", metavar="X.npy", help="also write the embeddings")
@@ -134,10 +136,8 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--out", metavar="PATH/NAME", help="the pair to write (default model; with --config what it says)"
     )
-    what.add_argument("--threshold", type=float, default=0.5, metavar="T", help="stored decision threshold")
-    what.add_argument(
-        "--assay-threshold", action="append", default=[], metavar="NAME=T", help="stored threshold of an assay"
-    )
+    what.add_argument("--threshold", type=float, metavar="T", help="stored decision threshold (default 0.5)")
+    what.add_argument("--assay-threshold", action="append", metavar="NAME=T", help="stored threshold of an assay")
     what.add_argument("--assay-type", metavar="NAME", help="noted in the config")
     what.add_argument("--fragment-type", metavar="NAME", help="noted in the config, such as VH")
     what.add_argument("--dataset", metavar="NAME", help="noted in the config (default: the data file's name)")

@@ -306,9 +306,23 @@ def _configured(options: argparse.Namespace) -> dict[str, Any]:
     return with_changes(content, changes)
 
 
+SMALL_ENCODER = "plmhead/random-esm2-tiny"
+
+#: Options of `train` that only the road without torch takes.
+_WITHOUT_TORCH = (
+    *("embeddings", "labels", "encoder", "too_long", "embeddings_out"),
+    *("threshold", "assay_threshold", "assay_type", "fragment_type", "dataset"),
+)
+
+
 def run_train(options: argparse.Namespace) -> None:
     content = _configured(options)
-    if options.config or content.get("model", {}).get("name"):
+    if options.config or (content.get("model") or {}).get("name"):
+        for name in _WITHOUT_TORCH:
+            if getattr(options, name) is not None:
+                option = f"--{name.replace('_', '-')}"
+                message = "found it beside --config or --model, where it would have no effect, expected it without them"
+                raise InputError("ARGUMENT", option, message)
         _train_with_torch(content)
     else:
         _train_with_onnx(options, content)
@@ -335,8 +349,10 @@ def _train_with_onnx(options: argparse.Namespace, content: dict[str, Any]) -> No
     from .writer import save
 
     dataset = options.data or options.labels
-    config = check_config(with_changes(content, {"model.name": options.encoder, "data.train_file": dataset or ""}))
-    thresholds = _thresholds(options.assay_threshold)
+    config = check_config(
+        with_changes(content, {"model.name": options.encoder or SMALL_ENCODER, "data.train_file": dataset or ""})
+    )
+    thresholds = _thresholds(options.assay_threshold or [])
     X, y, encoder = _training_data(options, config)
     trained = train(X, y, settings_of(config), _progress("cross-validation"))
     print(metrics_table(trained.metrics))
@@ -346,7 +362,7 @@ def _train_with_onnx(options: argparse.Namespace, content: dict[str, Any]) -> No
     saved = save(
         trained.estimator,
         out,
-        threshold=options.threshold,
+        threshold=0.5 if options.threshold is None else options.threshold,
         assay_thresholds=thresholds,
         metrics=trained.metrics,
         training={**facts(Path(dataset), y), **{name: value for name, value in noted.items() if value is not None}},
@@ -388,7 +404,7 @@ def _training_data(options: argparse.Namespace, config: dict[str, dict[str, Any]
     from .data import read_labels, read_table
     from .encode import load_encoder
 
-    data = config["data"]
+    data, too_long = config["data"], options.too_long or "error"
     if options.embeddings:
         if not options.labels:
             raise InputError(
@@ -404,9 +420,9 @@ def _training_data(options: argparse.Namespace, config: dict[str, dict[str, Any]
         True,
         sequence_column=data["sequence_column"],
         label_column=data["label_column"],
-        too_long=options.too_long,
+        too_long=too_long,
     )
-    encoder = load_encoder(options.encoder, too_long=options.too_long)
+    encoder = load_encoder(options.encoder or SMALL_ENCODER, too_long=too_long)
     X = encoder.embed(table.sequences, config["training"]["batch_size"], _progress("embedding"))
     if options.embeddings_out:
         with _output(options.embeddings_out, binary=True) as file:
