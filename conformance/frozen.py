@@ -13,7 +13,7 @@ from . import oracle
 from .ieee import widen32
 from .json_bytes import Raw
 from .pair import Head, Pair, archive_of
-from .suite import Predict, Rows, describe, expected, from_token
+from .suite import Predict, Rows, describe, expected, fast_profile, from_token
 
 HEADER = re.compile(r"\{'descr': '([^']+)', 'fortran_order': False, 'shape': \(([0-9, ]*)\), \} *\n")
 
@@ -85,7 +85,8 @@ def differences(folder: Path) -> list[str]:
         found.append("self_test")
     for i, due in enumerate(case["predictions"]):
         threshold = None if due["threshold"] is None else int(due["threshold"], 16)
-        now = expected(pair, Predict(read_rows(folder, due["x"]), threshold, due["assay_type"]))
+        predict = Predict(read_rows(folder, due["x"]), threshold, due["assay_type"])
+        now = {**expected(pair, predict), "fast": fast_profile(pair, predict)}
         found += [f"predictions/{i}/{name}" for name, value in now.items() if value != due[name]]
     if "scikit_learn" in case:
         from .bound import outside

@@ -1,7 +1,12 @@
 """Compare what a testee answered with what a case expects. Every function returns the first difference in words, or None."""
 
+import re
+from collections.abc import Iterable
+
 from .protocol import shown
 
+BITS = re.compile("[0-9a-f]{16}")
+MAX_VALUES = 8  # differing values that a report shows of one answer
 DESCRIBE = (
     "format_version",
     "verified",
@@ -17,27 +22,75 @@ DESCRIBE = (
 OUTPUTS = ("decision", "probability", "labels")
 
 
-def error_difference(answer: dict[str, object], code: str, where: str | None) -> str | None:
-    """The answer is the error `code`; `where` is compared unless it is None."""
+class Difference(str):
+    """A difference in words that also carries what the reports show: the two codes, and the values that differ."""
+
+    expected: str
+    got: str | None
+    values: tuple[dict[str, object], ...]
+
+    def __new__(
+        cls, words: str, expected: str, got: str | None, values: Iterable[dict[str, object]] = ()
+    ) -> "Difference":
+        self = super().__new__(cls, words)
+        self.expected, self.got, self.values = expected, got, tuple(values)
+        return self
+
+
+def value(name: str, got: object, due: object, row: int | None = None) -> dict[str, object]:
+    """One differing value for the reports: the bits of a float as they are, anything else as JSON, cut."""
+    line: dict[str, object] = {"name": name} if row is None else {"name": name, "row": row}
+    return {**line, "got": text(got), "expected": text(due)}
+
+
+def text(thing: object) -> object:
+    if isinstance(thing, list) and len(thing) == 2 and all(isinstance(each, str) for each in thing):
+        return [text(each) for each in thing]  # lowest and highest of an interval
+    return thing if isinstance(thing, str) and BITS.fullmatch(thing) else shown(thing)
+
+
+def within(place: str, difference: str) -> Difference:
+    """The same difference, with the place in front of its words."""
+    words = f"{place}: {difference}"
+    if not isinstance(difference, Difference):
+        return Difference(words, "accept", "accept")
+    return Difference(words, difference.expected, difference.got, difference.values)
+
+
+def code_of(answer: dict[str, object]) -> str | None:
+    """`accept`, the error code of an answer, or None where it is no answer of the protocol."""
     error = answer.get("error")
+    if answer.get("ok") is False and isinstance(error, dict) and isinstance(error.get("code"), str):
+        return error["code"]
+    return "accept" if answer.get("ok") is True else None
+
+
+def error_difference(answer: dict[str, object], code: str, where: str | None) -> Difference | None:
+    """The answer is the error `code`; `where` is compared unless it is None."""
+    error, got = answer.get("error"), code_of(answer)
     if answer.get("ok") is not False or not isinstance(error, dict):
-        return (
-            f"accepted, {code} was due" if answer.get("ok") is True else f"no answer of the protocol: {shown(answer)}"
+        accepted = answer.get("ok") is True
+        return Difference(
+            f"accepted, {code} was due" if accepted else f"no answer of the protocol: {shown(answer)}", code, got
         )
+    place = shown(error.get("where"))
     if error.get("code") != code:
-        return f"{error.get('code')} at {shown(error.get('where'))} ({str(error.get('message'))[:120]}), {code} at {shown(where)} was due"
+        message = str(error.get("message"))[:120]
+        return Difference(f"{error.get('code')} at {place} ({message}), {code} at {shown(where)} was due", code, got)
     if where is not None and error.get("where") != where:
-        return f"{code} at {shown(error.get('where'))}, {shown(where)} was due"
+        words = f"{code} at {place}, {shown(where)} was due"
+        return Difference(words, code, got, [value("where", error.get("where"), where)])
     return None
 
 
-def ok_difference(answer: dict[str, object]) -> str | None:
+def ok_difference(answer: dict[str, object]) -> Difference | None:
     if answer.get("ok") is True:
         return None
-    error = answer.get("error")
+    error, got = answer.get("error"), code_of(answer)
     if isinstance(error, dict):
-        return f"refused: {error.get('code')} at {shown(error.get('where'))} ({str(error.get('message'))[:160]})"
-    return f"no answer of the protocol: {shown(answer)}"
+        message = str(error.get("message"))[:160]
+        return Difference(f"refused: {error.get('code')} at {shown(error.get('where'))} ({message})", "accept", got)
+    return Difference(f"no answer of the protocol: {shown(answer)}", "accept", got)
 
 
 def same(got: object, due: object) -> bool:
@@ -51,27 +104,39 @@ def same(got: object, due: object) -> bool:
     return got == due
 
 
-def describe_difference(answer: dict[str, object], due: dict[str, object]) -> str | None:
+def describe_difference(answer: dict[str, object], due: dict[str, object]) -> Difference | None:
     refused = ok_difference(answer)
     if refused:
         return refused
     for name in DESCRIBE:
-        if name not in answer or not same(answer[name], due[name]):
-            return f"describe: {name} is {shown(answer.get(name))}, {shown(due[name])} was due"
+        got = answer.get(name)
+        if name not in answer or not same(got, due[name]):
+            words = f"describe: {name} is {shown(got)}, {shown(due[name])} was due"
+            return Difference(words, "accept", "accept", [value(name, got, due[name])])
     return None
 
 
-def predict_difference(answer: dict[str, object], due: dict[str, object]) -> str | None:
+def predict_difference(answer: dict[str, object], due: dict[str, object]) -> Difference | None:
     if "error" in due:
         return error_difference(answer, due["error"]["code"], due["error"]["where"])
     refused = ok_difference(answer)
     if refused:
         return refused
     for name in OUTPUTS:
-        got = answer.get(name)
-        if not isinstance(got, list) or len(got) != len(due[name]):
-            return f"{name} has {len(got) if isinstance(got, list) else 'no'} values, {len(due[name])} were due"
-        for i, (a, b) in enumerate(zip(got, due[name], strict=True)):
-            if not same(a, b):
-                return f"{name}[{i}] is {shown(a)}, {shown(b)} was due"
+        difference = values_difference(name, answer.get(name), due[name], due["x"]["rows"])
+        if difference:
+            return difference
     return None
+
+
+def values_difference(name: str, got: object, due: list[object], rows: int) -> Difference | None:
+    if not isinstance(got, list) or len(got) != len(due):
+        count = len(got) if isinstance(got, list) else "no"
+        return Difference(f"{name} has {count} values, {len(due)} were due", "accept", "accept")
+    wrong = [i for i, (a, b) in enumerate(zip(got, due, strict=True)) if not same(a, b)]
+    if not wrong:
+        return None
+    first, more = wrong[0], f" ({len(wrong)} of {len(due)} differ)" if len(wrong) > 1 else ""
+    values = [value(f"{name}[{i}]", got[i], due[i], i * rows // len(due)) for i in wrong[:MAX_VALUES]]
+    words = f"{name}[{first}] is {shown(got[first])}, {shown(due[first])} was due{more}"
+    return Difference(words, "accept", "accept", values)

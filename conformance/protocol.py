@@ -1,4 +1,4 @@
-"""A testee as a child process: one JSON line each way, a time limit, and a restart after a crash or a hang."""
+"""A testee as a child process: one JSON line each way, limits on time and memory, a restart after a crash or a hang."""
 
 import contextlib
 import json
@@ -8,8 +8,11 @@ import shlex
 import signal
 import subprocess
 import threading
+import time
+from pathlib import Path
 
 MAX_LINE = 60_000
+SAMPLE_SECONDS = 0.2  # how often memory is looked at while an answer is awaited
 
 
 class TesteeError(Exception):
@@ -21,10 +24,13 @@ class TesteeError(Exception):
 
 
 class Testee:
-    def __init__(self, command: str, timeout: float) -> None:
+    def __init__(self, command: str, timeout: float, max_memory: int = 0) -> None:
         self.command = command
         self.timeout = timeout
+        self.max_memory = max_memory  # MiB; 0: no ceiling
+        self.peak = 0  # KiB, the largest resident size seen
         self.name = command
+        self.hello: dict[str, object] = {}
         self.starts = 0
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -44,6 +50,7 @@ class Testee:
         testee = answer.get("testee")
         if answer.get("ok") is not True or answer.get("protocol") != 1 or not isinstance(testee, dict):
             raise TesteeError("protocol", f"hello was answered with {shown(answer)}")
+        self.hello = answer
         self.name = f"{testee.get('name')} {testee.get('version')} ({testee.get('language')})"
         return answer
 
@@ -63,10 +70,7 @@ class Testee:
         return answer
 
     def read(self) -> dict[str, object]:
-        try:
-            line = self.lines.get(timeout=self.timeout)
-        except queue.Empty:
-            raise self.failed("hang", f"no answer in {self.timeout:g} s") from None
+        line = self.line()
         if line is None:
             code = self.process.wait()
             raise self.failed("crash", f"it ended with status {code}")
@@ -79,6 +83,26 @@ class Testee:
         if not isinstance(answer, dict):
             raise self.failed("protocol", f"not an object: {line[:80]!r}")
         return answer
+
+    def line(self) -> bytes | None:
+        """The next line. Memory is sampled while waiting: a runaway allocation is stopped before it takes the machine."""
+        until = time.monotonic() + self.timeout
+        while True:
+            try:
+                return self.lines.get(timeout=max(0, min(SAMPLE_SECONDS, until - time.monotonic())))
+            except queue.Empty:
+                self.check_memory()
+                if time.monotonic() >= until:
+                    raise self.failed("hang", f"no answer in {self.timeout:g} s") from None
+
+    def check_memory(self) -> None:
+        """Resident size, not address space: node and go reserve address space by the gigabyte and never touch it."""
+        if self.process is None:
+            return
+        now = max(map(peak_of, tree(self.process.pid)), default=0)
+        self.peak = max(self.peak, now)
+        if self.max_memory and now > self.max_memory * 1024:
+            raise self.failed("memory", f"{now // 1024} MiB resident, {self.max_memory} are allowed")
 
     def failed(self, kind: str, detail: str) -> TesteeError:
         self.kill()
@@ -106,6 +130,24 @@ class Testee:
             status = None
         self.kill()
         return status
+
+
+def tree(pid: int) -> list[int]:
+    """A process and its descendants, since a testee may be started by a wrapper."""
+    found = [pid]
+    for parent in found:
+        with contextlib.suppress(OSError):
+            found += map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())
+    return found
+
+
+def peak_of(pid: int) -> int:
+    """The largest resident size so far in KiB; 0 where the system has no /proc."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1])
+    return 0
 
 
 def read_lines(stream: object, lines: "queue.Queue[bytes | None]") -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import npy_bytes, oracle
+from . import fast, npy_bytes, oracle
 from .ieee import HALF, from_decimal, from_int, hex16, is_finite, less, narrow32
 from .json_bytes import Raw
 from .pair import Pair
@@ -122,7 +122,7 @@ class Suite:
         error = input_error(pair, p)
         if error:
             return {**out, "error": {"code": error[0], "where": error[1]}}
-        return {**out, **expected(pair, p)}
+        return {**out, **expected(pair, p), "fast": fast_profile(pair, p)}
 
 
 def assays(pair: Pair) -> dict[str, int] | None:
@@ -179,13 +179,20 @@ def in_unit_interval(bits: int) -> bool:
     return is_finite(bits) and not less(bits, 0) and not less(ONE, bits)
 
 
-def expected(pair: Pair, p: Predict) -> dict[str, object]:
-    in_force = pair.threshold
+def in_force(pair: Pair, p: Predict) -> int | None:
+    """The threshold of P7."""
     if p.assay_type is not None:
-        in_force = assays(pair)[p.assay_type]
-    elif p.threshold is not None:
-        in_force = p.threshold
-    scores = [oracle.score(row, pair.head.coef, pair.head.intercept, in_force) for row in p.x.rows]
+        return assays(pair)[p.assay_type]
+    return pair.threshold if p.threshold is None else p.threshold
+
+
+def fast_profile(pair: Pair, p: Predict) -> dict[str, list[object]] | None:
+    return fast.profile(p.x.rows, pair.head.coef, pair.head.intercept, in_force(pair, p))
+
+
+def expected(pair: Pair, p: Predict) -> dict[str, object]:
+    threshold = in_force(pair, p)
+    scores = [oracle.score(row, pair.head.coef, pair.head.intercept, threshold) for row in p.x.rows]
     return {
         "decision": [hex16(v) for s in scores for v in s.decision],
         "probability": [hex16(v) for s in scores for v in s.probability],

@@ -47,7 +47,7 @@ def test_train_prints_the_cross_validation_and_saves(trained):
     assert "5-fold stratified cross-validation" in done.stdout
     for name in ("accuracy", "precision", "recall", "f1", "roc_auc"):
         assert name in done.stdout
-    assert "proved on" in done.stdout
+    assert "proved against scikit-learn" in done.stdout
     assert "\r" not in done.stderr, "no progress line where nobody watches"
     config = plmhead.load(folder / "head", require_verified=True).config
     assert config["metrics"]["cross_validation"]["folds"] == 5
@@ -187,11 +187,11 @@ def test_predict_equals_training_embeddings_and_score(trained, run, tmp_path, re
     )
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader((tmp_path / "y.csv").read_text().splitlines()))
-    assert list(rows[0]) == ["id", "sequence", "label", "probability", "decision"]
+    assert list(rows[0]) == ["id", "sequence", "predicted_label", "probability", "decision"]
     head, X = plmhead.load(folder / "head"), np.load(folder / "X.npy")
     assert [float(row["decision"]) for row in rows] == head.decision_function(X).tolist()
     assert [float(row["probability"]) for row in rows] == head.predict_proba(X)[:, 1].tolist()
-    assert [int(row["label"]) for row in rows] == head.predict(X).tolist()
+    assert [int(row["predicted_label"]) for row in rows] == head.predict(X).tolist()
 
 
 def test_predict_reads_fasta(trained, run, tmp_path):

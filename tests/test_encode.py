@@ -443,7 +443,7 @@ def test_an_absent_provider_is_an_error():
 
 def test_without_onnxruntime_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(ImportError, match=r"pip install plmhead\[onnx\]"):
+    with pytest.raises(ImportError, match=r"pip install 'plmhead\[onnx\]'"):
         load_encoder(NAMES[0])
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import struct
 import warnings
 import zipfile
 from fractions import Fraction
@@ -167,7 +166,6 @@ def test_estimators_that_the_format_cannot_hold_are_refused(tmp_path, make):
 def test_a_lying_estimator_is_caught_by_the_proof(tmp_path):
     """The planted bug: predict_proba of another link. The proof compares three independent answers."""
     estimator = fit(TWO)
-    scores = estimator.decision_function(X)
     honest = LogisticRegression.predict_proba
     try:
         LogisticRegression.predict_proba = lambda self, x: np.stack(
@@ -176,7 +174,6 @@ def test_a_lying_estimator_is_caught_by_the_proof(tmp_path):
         assert code_of(plmhead.save, estimator, tmp_path / "head") == "PROOF"
     finally:
         LogisticRegression.predict_proba = honest
-    assert np.isfinite(scores).all()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -267,9 +264,9 @@ def test_a_folder_that_is_not_there_is_an_input_error(tmp_path):
 def test_save_says_what_it_proved(tmp_path, capsys):
     plmhead.save(fit(TWO), tmp_path / "head")
     text = capsys.readouterr().err
-    assert "proved on" in text
+    assert "proved against scikit-learn on" in text
+    assert "every decision within the bound" in text
     assert "labels equal" in text
-    assert "largest decision difference" in text
 
 
 def test_coefficients_beyond_the_self_test_are_refused(tmp_path):
@@ -299,8 +296,3 @@ def test_any_finite_coefficients_survive_the_round_trip(tmp_path_factory, coef, 
     head = plmhead.load(folder / "head")
     assert head.coef.tobytes() == estimator.coef_.tobytes()
     assert head.intercept.tobytes() == estimator.intercept_.tobytes()
-    x = np.ones((1, len(coef)))
-    assert (
-        struct.pack(">d", head.decision_function(x)[0]).hex()
-        == struct.pack(">d", plmhead.load(folder / "head").decision_function(x)[0]).hex()
-    )

@@ -29,7 +29,11 @@ def demo(data: Path, out: Path) -> int:
     out.mkdir(parents=True, exist_ok=True)
     python = LOADERS["python"]
     train = ["train", "--data", data, "--out", out / "head", "--embeddings-out", out / "X.npy", "--standardize"]
-    subprocess.run([*python, *map(str, train)], check=True)
+    for path in score_files(out).values():
+        path.unlink(missing_ok=True)  # a run that fails must not leave the scores of an earlier one
+    refused = subprocess.run([*python, *map(str, train)]).returncode
+    if refused:
+        return refused  # train has said why, in one line
     for language, path in score_files(out).items():
         print(f"scoring in {language}: {path.name}", flush=True)
         subprocess.run(

@@ -1,6 +1,6 @@
 """Fake testees for the tests of the runner: `fakes.py MODE`.
 
-They are no loaders: `honest` and `off-by-...` cheat by reading case.json beside the model.
+They are no loaders: `honest`, `replay`, `half` and `off-by-...` cheat by reading case.json beside the model.
 """
 
 import json
@@ -11,17 +11,17 @@ from pathlib import Path
 
 HELLO = {
     "protocol": 1,
-    "testee": {"name": "fake", "version": "0", "language": "python"},
     "format_versions": ["0", "1.0"],
     "profiles": ["strict"],
 }
-ZERO = "0" * 16
+ZERO, HALF = "0" * 16, "3fe" + "0" * 13
 
 
 def answer(mode: str, request: dict[str, object], state: dict[str, object]) -> dict[str, object]:
     op = request["op"]
     if op == "hello":
-        return {"ok": True, **HELLO, **({"protocol": 2} if mode == "other-protocol" else {})}
+        name = {"name": f"fake {mode}", "version": "0", "language": "python"}
+        return {"ok": True, **HELLO, "testee": name, **({"protocol": 2} if mode == "other-protocol" else {})}
     if mode == "skip":
         return {"skip": True, "reason": "not today"}
     if op == "load":
@@ -32,7 +32,7 @@ def answer(mode: str, request: dict[str, object], state: dict[str, object]) -> d
     if op == "describe":
         return {"ok": True, **changed(case["describe"], mode)}
     if op == "predict":
-        due = case["predictions"][state["used"]]
+        due = case["predictions"][state["used"] % len(case["predictions"])]
         state["used"] += 1
         if "error" in due:
             return {"ok": False, "error": {**due["error"], "message": ""}}
@@ -51,11 +51,21 @@ def load(mode: str, request: dict[str, object], state: dict[str, object]) -> dic
     if mode == "garbage":
         print("loading ...", flush=True)
     if mode == "long-line":
-        return {"ok": True, "model": "x" * 70000}
+        return {"ok": True, "model": "x" * 100_000}
     if mode == "accept":
         return {"ok": True, "model": "m"}
     if mode == "reject":
         return {"ok": False, "error": {"code": "ZIP_CRC", "where": "coef.npy", "message": "no"}}
+    if mode == "memory":
+        state["hog"] = b"x" * (256 << 20)
+    if mode == "replay" and "loaded" in state:
+        state["used"] = 0
+        return state["loaded"]
+    state["loaded"] = honest_load(mode, request, state)
+    return state["loaded"]
+
+
+def honest_load(mode: str, request: dict[str, object], state: dict[str, object]) -> dict[str, object]:
     case = json.loads((Path(str(request["npz"])).parent / "case.json").read_bytes())
     state.update(case=case, used=0)
     if case["kind"] == "reject":
@@ -72,6 +82,8 @@ def changed(values: dict[str, object], mode: str) -> dict[str, object]:
     for name in ("decision", "probability"):
         if mode == f"off-by-{name}" and values.get(name):
             values[name][-1] = f"{int(values[name][-1], 16) ^ 1:016x}"
+    if mode == "half" and "probability" in values:
+        values["probability"] = [HALF] * len(values["probability"])
     if mode == "off-by-labels" and values.get("labels"):
         values["labels"][-1]["v"] += "x"
     if mode == "off-by-count" and values.get("decision"):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import zipfile
 from collections import Counter
 from functools import cache
@@ -42,7 +43,7 @@ OFFSETS = {
     "ZIP_LOCAL",
     "ZIP_NAME",
 }
-MEGABYTES_6 = 6 * 2**20
+MEGABYTES_9 = 9 * 10**6
 
 
 @cache
@@ -58,8 +59,12 @@ def test_nothing_is_damaged_or_left_over() -> None:
 
 
 def test_regenerating_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    if not shutil.which("node"):
+        pytest.skip("no node: the second oracle cannot run")
     assert generate.main(["--check"]) == 0
-    assert re.fullmatch(r"conformance-check: [0-9]+ files, 0 differ", capsys.readouterr().out.splitlines()[-1])
+    oracles, verdict = capsys.readouterr().out.splitlines()[-2:]
+    assert re.fullmatch(r"oracles: [0-9]+ values, 0 differ", oracles)
+    assert re.fullmatch(r"conformance-check: [0-9]+ files, 0 differ", verdict)
 
 
 def test_ids() -> None:
@@ -149,7 +154,7 @@ def test_size_and_no_trace_of_a_machine() -> None:
         data = path.read_bytes()
         total += len(data)
         assert str(ROOT.parent).encode() not in data, path
-    assert total < MEGABYTES_6
+    assert total < MEGABYTES_9
 
 
 @pytest.mark.parametrize(

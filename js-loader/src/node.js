@@ -80,7 +80,8 @@ function readable(path, where, read) {
   let reason = 'no regular file'
   try {
     // Asked before opening: opening a named pipe would wait for a writer.
-    if (statSync(path).isFile()) return read()
+    const named = !['.npz', '_config.json'].includes(basename(path))
+    if (named && statSync(path).isFile()) return read()
   } catch (error) {
     reason = /** @type {NodeJS.ErrnoException} */ (error).code ?? String(error)
   }

@@ -28,6 +28,7 @@ _DEFAULTS: dict[str, Any] = {
     "revision": "main",
     "C": 1.0,
     "penalty": "l2",
+    "l1_ratio": None,
     "solver": "lbfgs",
     "class_weight": None,
     "standardize": False,
@@ -39,7 +40,7 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Parameters (a mapping, or keywords, which win): `model_name` (hub id, folder, or a shipped encoder), `device` ("cpu",
     "cuda", "mps"; None for the best present), `max_iter` and `random_state` (None or an integer) are required; `batch_size`,
-    `revision`, `C`, `penalty`, `solver`, `class_weight`, `standardize` have defaults. Others in the mapping are left alone.
+    `revision`, `C`, `penalty`, `l1_ratio`, `solver`, `class_weight`, `standardize` have defaults. Others in the mapping are left alone.
 
     Raises ValueError for a missing required parameter, by name, and for a keyword that is none.
     """
@@ -59,6 +60,7 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             setattr(self, name, given.get(name, _DEFAULTS.get(name)))
         self._head: Head | None = None
         self._extractor: Any = None
+        self._loaded_head: Head | None = None  # the head as it came out of a file, until fit replaces it
         self.classifier = self._unfitted()
 
     def _unfitted(self) -> Any:
@@ -66,6 +68,7 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Settings(
                 C=self.C,
                 penalty=self.penalty,
+                l1_ratio=self.l1_ratio,
                 max_iter=self.max_iter,
                 solver=self.solver,
                 class_weight=self.class_weight,
@@ -82,7 +85,8 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def set_params(self, **params: Any) -> BinaryClassifier:
         """Changes parameters; a fitted state is dropped, for it would not belong to them. Raises ValueError for others."""
-        self.__init__({**self.get_params(), **self._checked(params)})  # type: ignore[misc]
+        if self._checked(params):
+            self.__init__({**self.get_params(), **params})  # type: ignore[misc]
         return self
 
     def _checked(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -100,8 +104,9 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes = np.unique(np.asarray(y))
         if len(classes) != 2:
             raise InputError("DATA", "y", f"found {len(classes)} classes, expected two")
+        self._loaded_head = None
         self.classifier = self._unfitted().fit(X, y)
-        self._head = head_of(self.classifier, self.ASSAY_THRESHOLDS)
+        self._head = head_of(self.classifier, assay_thresholds=self.ASSAY_THRESHOLDS)
         return self
 
     @property
@@ -132,8 +137,10 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Probabilities, shape (m, 2), by the strict rule."""
         return self.head.predict_proba(X)
 
-    def predict(self, X: ArrayLike, threshold: float = 0.5, assay_type: str | None = None) -> NDArray[Any]:
-        """Labels, shape (m,). A named assay type decides the threshold. Raises InputError THRESHOLD, ASSAY_TYPE."""
+    def predict(self, X: ArrayLike, threshold: float | None = None, assay_type: str | None = None) -> NDArray[Any]:
+        """Labels, shape (m,). A named assay type decides the threshold, else the argument, else the head's own: 0.5, or
+        what a loaded artifact stores. Raises InputError THRESHOLD, ASSAY_TYPE.
+        """
         return self.head.predict(X, threshold, assay_type)
 
     # --- the encoder
@@ -156,7 +163,7 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     @property
     def _may_download(self) -> bool:
         # A name that came out of a loaded file is fetched only when the caller says so (DESIGN section 6).
-        return not getattr(self, "_loaded_from_file", False)
+        return self._loaded_head is None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_extractor": None}
@@ -182,11 +189,11 @@ def from_head(head: Head) -> BinaryClassifier:
         batch_size=config["batch_size"] or _DEFAULTS["batch_size"],
         revision=config["esm_revision"] or _DEFAULTS["revision"],
         C=config["C"],
-        penalty=config["penalty"],
+        penalty=config["penalty"] if config["penalty"] in ("l1", "l2", "elasticnet", None) else "l2",
+        l1_ratio=config.get("l1_ratio"),
         solver=config["solver"],
         class_weight=estimator.class_weight,
     )
-    loaded.classifier, loaded._head = estimator, head
-    loaded._loaded_from_file = True
+    loaded.classifier, loaded._head, loaded._loaded_head = estimator, head, head
     _LOGGER.info("loaded a head trained on %s; the encoder will run on the best device present", config["device"])
     return loaded

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
+import re
 import sys
 from typing import Any
 
@@ -15,31 +17,53 @@ from .settings import KEYS
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; the exit code is 0, 1 (refused) or 2 (the command line is wrong)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # JSON is UTF-8, whatever the locale says
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        return int(options.run(options) or 0)
+        code = int(options.run(options) or 0)
+        sys.stdout.flush()
+        return code
     except (FormatError, InputError) as fault:
-        print(f"plmhead: {fault}", file=sys.stderr)
+        print(f"plmhead: {_printable(str(fault))}", file=sys.stderr)
         return 2 if fault.code == "ARGUMENT" else 1
+    except (UnicodeEncodeError, OSError) as fault:
+        if isinstance(fault, BrokenPipeError):
+            # The reader went away (| head): point stdout elsewhere so that the interpreter's last flush is silent.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        print(f"plmhead: OUTPUT: cannot write the output: {fault}", file=sys.stderr)
+        return 1
     except ImportError as fault:
         print(f"plmhead: {fault}", file=sys.stderr)
         return 1
-    except BrokenPipeError:
-        # The reader went away (| head): point stdout elsewhere so that the interpreter's last flush is silent.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+
+
+def _printable(text: str) -> str:
+    """The text with control characters escaped: names from a hostile file must not steer the terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def _decimal(text: str) -> float:
+    """A threshold as every language's command line reads it."""
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a decimal number")
+    return float(text)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="plmhead", description="Portable classifier heads on protein language model embeddings."
+        prog="plmhead",
+        allow_abbrev=False,
+        description="Portable classifier heads on protein language model embeddings.",
     )
     parser.add_argument("--version", action="version", version=f"plmhead {__version__}")
     verbs = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, run: Any, text: str, artifact: bool = True) -> argparse.ArgumentParser:
-        sub = verbs.add_parser(name, help=text, description=text)
+        sub = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
         if artifact:
             sub.add_argument("artifact", metavar="ARTIFACT", help="PATH/NAME, PATH/NAME.npz or PATH/NAME_config.json")
         sub.set_defaults(run=run)
@@ -89,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_threshold_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--threshold", type=float, metavar="T", help="label 1 above this probability")
+    parser.add_argument("--threshold", type=_decimal, metavar="T", help="label 1 above this probability")
     parser.add_argument("--assay-type", metavar="NAME", help="use the threshold stored for this assay")
 
 
@@ -136,7 +160,7 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--out", metavar="PATH/NAME", help="the pair to write (default model; with --config what it says)"
     )
-    what.add_argument("--threshold", type=float, metavar="T", help="stored decision threshold (default 0.5)")
+    what.add_argument("--threshold", type=_decimal, metavar="T", help="stored decision threshold (default 0.5)")
     what.add_argument("--assay-threshold", action="append", metavar="NAME=T", help="stored threshold of an assay")
     what.add_argument("--assay-type", metavar="NAME", help="noted in the config")
     what.add_argument("--fragment-type", metavar="NAME", help="noted in the config, such as VH")

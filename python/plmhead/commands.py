@@ -44,6 +44,9 @@ def _pairs(values: Iterable[str], option: str) -> list[tuple[str, str]]:
 # --- show and check
 
 
+_ANY_SIZE = 2**62
+
+
 def compact(value: Any) -> str:
     """One line of JSON; only quotes, backslashes and control characters are escaped."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -55,7 +58,9 @@ def _show(members: dict[str, Any], as_json: bool) -> None:
         return
     width = max(len(name) for name in members)
     for name, value in members.items():
-        print(f"{name:{width}}  {value if isinstance(value, str) else compact(value)}")
+        # A string from a hostile file must not move the cursor or begin a line of its own.
+        plain = isinstance(value, str) and value.isprintable()
+        print(f"{name:{width}}  {value if plain else compact(value)}")
 
 
 def description(artifact: str, head: Head) -> dict[str, Any]:
@@ -129,12 +134,7 @@ def read_matrix(path: str, columns: int | None = None) -> np.ndarray[Any, np.dty
     Raises InputError at X: FILE_UNREADABLE, an NPY code, INPUT_DTYPE or INPUT_SHAPE.
     """
     try:
-        data = memoryview(Path(path).read_bytes())
-    except OSError as fault:
-        raise InputError(
-            "FILE_UNREADABLE", "X", f"found no readable file {path} ({fault.strerror}), expected one"
-        ) from None
-    try:
+        data = memoryview(read_file(Path(path), "X", _ANY_SIZE))
         header = read_header(data, "X", empty_rows=True)
         if header.descr not in ("<f4", "<f8"):
             raise InputError("INPUT_DTYPE", "X", f"found {header.descr}, expected <f4 or <f8")
@@ -242,7 +242,7 @@ def run_predict(options: argparse.Namespace) -> None:
     )
     with _output(options.out) as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*(["id"] if table.ids else []), "sequence", "label", *header])
+        writer.writerow([*(["id"] if table.ids else []), "sequence", "predicted_label", *header])
         for row, (sequence, label) in enumerate(zip(table.sequences, labels.tolist(), strict=True)):
             values = [p[row, 1], z[row, 0]] if single else [*p[row], *z[row]]
             writer.writerow(
@@ -328,6 +328,27 @@ def run_train(options: argparse.Namespace) -> None:
         _train_with_onnx(options, content)
 
 
+#: Options and keys that only the road through torch takes.
+_WITH_TORCH = (
+    *("model.revision", "model.device", "data.max_sequence_length"),
+    *("training.save_model", "training.save_pickle", "training.metrics"),
+)
+
+
+def _refuse_unused(options: argparse.Namespace, content: dict[str, Any]) -> None:
+    given = {f"{section}.{name}" for section, members in content.items() for name in members}
+    for name in _WITH_TORCH:
+        if name in given:
+            raise InputError("ARGUMENT", name, "found it without --model or --config, where it would have no effect")
+    for name in ("training.model_name", "training.model_save_dir"):
+        if name in given and options.out is None:
+            raise InputError("ARGUMENT", name, "found it without --model or --config, expected --out PATH/NAME")
+    if options.embeddings and options.data:
+        raise InputError("ARGUMENT", "--data", "found it beside --embeddings, expected one of them")
+    if options.labels and not options.embeddings:
+        raise InputError("ARGUMENT", "--labels", "found it without --embeddings, expected both or neither")
+
+
 def _train_with_torch(content: dict[str, Any]) -> None:
     from .pipeline import train_model
     from .train import metrics_table
@@ -343,33 +364,39 @@ def _train_with_torch(content: dict[str, Any]) -> None:
 
 def _train_with_onnx(options: argparse.Namespace, content: dict[str, Any]) -> None:
     """The road without torch: an encoder that runs in onnxruntime, or embeddings made elsewhere; two or more classes."""
-    from .pipeline import facts, settings_of
+    from .encode import golden_embeddings
+    from .pipeline import facts, rehearse, settings_of
     from .settings import check_config, with_changes
     from .train import metrics_table, train
     from .writer import save
 
+    _refuse_unused(options, content)
     dataset = options.data or options.labels
     config = check_config(
         with_changes(content, {"model.name": options.encoder or SMALL_ENCODER, "data.train_file": dataset or ""})
     )
-    thresholds = _thresholds(options.assay_threshold or [])
-    X, y, encoder = _training_data(options, config)
-    trained = train(X, y, settings_of(config), _progress("cross-validation"))
-    print(metrics_table(trained.metrics))
-    noted = {"dataset": options.dataset, "assay_type": options.assay_type, "fragment_type": options.fragment_type}
     out = Path(options.out or "model")
+    encoder, y, embed = _training_data(options, config)
+    noted = {"dataset": options.dataset, "assay_type": options.assay_type, "fragment_type": options.fragment_type}
+    members: dict[str, Any] = {
+        "threshold": options.threshold,
+        "assay_thresholds": _thresholds(options.assay_threshold or []),
+        "training": {**facts(Path(dataset), y), **{name: value for name, value in noted.items() if value is not None}},
+        "embedding": None if encoder is None else encoder.contract,
+        "quiet": True,
+    }
+    settings = settings_of(config)
+    rehearse(y, settings, members)  # what would be refused at the end is refused before the first embedding
     _make_folder(out.parent)
-    saved = save(
-        trained.estimator,
-        out,
-        threshold=0.5 if options.threshold is None else options.threshold,
-        assay_thresholds=thresholds,
-        metrics=trained.metrics,
-        training={**facts(Path(dataset), y), **{name: value for name, value in noted.items() if value is not None}},
-        quiet=True,
-        **_encoder_members(encoder, config["training"]["batch_size"]),
-    )
-    print(f"wrote {saved.npz} and {saved.config.name}; proved on {saved.proof}")
+    X = embed()
+    trained = train(X, y, settings, _progress("cross-validation"))
+    print(metrics_table(trained.metrics))
+    if encoder is not None:
+        members.update(
+            golden_embeddings=golden_embeddings(encoder), batch_size=config["training"]["batch_size"], device="cpu"
+        )
+    saved = save(trained.estimator, out, metrics=trained.metrics, **members)
+    print(f"wrote {saved.npz} and {saved.config.name}; proved against scikit-learn on {saved.proof}")
 
 
 def _thresholds(values: list[str]) -> dict[str, float]:
@@ -390,17 +417,8 @@ def _make_folder(folder: Path) -> None:
         raise InputError("OUTPUT", str(folder), f"cannot be made: {fault.strerror}") from None
 
 
-def _encoder_members(encoder: Any, batch_size: int) -> dict[str, Any]:
-    from .encode import golden_embeddings
-
-    if encoder is None:
-        return {}
-    golden = golden_embeddings(encoder)
-    return {"embedding": encoder.contract, "golden_embeddings": golden, "batch_size": batch_size, "device": "cpu"}
-
-
 def _training_data(options: argparse.Namespace, config: dict[str, dict[str, Any]]) -> tuple[Any, Any, Any]:
-    """X, y and the encoder (None for embeddings made elsewhere)."""
+    """The encoder (None for embeddings made elsewhere), the labels, and a function that gives X."""
     from .data import read_labels, read_table
     from .encode import load_encoder
 
@@ -410,7 +428,8 @@ def _training_data(options: argparse.Namespace, config: dict[str, dict[str, Any]
             raise InputError(
                 "ARGUMENT", "--labels", "found none, expected the CSV of labels that goes with --embeddings"
             )
-        return read_matrix(options.embeddings), read_labels(options.labels, label_column=data["label_column"]), None
+        x = read_matrix(options.embeddings)
+        return None, read_labels(options.labels, label_column=data["label_column"]), lambda: x
     if not options.data:
         raise InputError(
             "ARGUMENT", "--data", "found none, expected --data FILE.csv, --embeddings X.npy or --config FILE.yaml"
@@ -423,11 +442,16 @@ def _training_data(options: argparse.Namespace, config: dict[str, dict[str, Any]
         too_long=too_long,
     )
     encoder = load_encoder(options.encoder or SMALL_ENCODER, too_long=too_long)
-    X = encoder.embed(table.sequences, config["training"]["batch_size"], _progress("embedding"))
-    if options.embeddings_out:
-        with _output(options.embeddings_out, binary=True) as file:
-            np.save(file, X, allow_pickle=False)
-    return X, table.labels, encoder
+    batch_size = config["training"]["batch_size"]
+
+    def embed() -> Any:
+        X = encoder.embed(table.sequences, batch_size, _progress("embedding"))
+        if options.embeddings_out:
+            with _output(options.embeddings_out, binary=True) as file:
+                np.save(file, X, allow_pickle=False)
+        return X
+
+    return encoder, table.labels, embed
 
 
 # --- change

@@ -229,8 +229,8 @@ class Config:
         return field_defaults if self.version[0] == 0 else self.members["decision"]
 
 
-def parse_config(data: bytes, *, check_seal: bool = True) -> Config:
-    """Checks sections 3 to 6 on the bytes of a config. `check_seal=False` is for the tools that seal.
+def parse_config(data: bytes) -> Config:
+    """Checks sections 3 to 6 on the bytes of a config.
 
     Raises FormatError.
     """
@@ -240,8 +240,7 @@ def parse_config(data: bytes, *, check_seal: bool = True) -> Config:
     if version[0] == 0:
         record(*VERSION_0_FIELDS)(root, "", Context(root, ignore_unknown=True))
         return Config(version, root)
-    if check_seal:
-        _check_seal(data, root)
+    _check_seal(data, root)
     record(*ROOT_FIELDS)(root, "", Context(root, ignore_unknown=version > READER_VERSION))
     return Config(version, root)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -70,20 +70,29 @@ def _change(root: dict[str, Any], where: str, text: str | None) -> None:
         raise InputError("METADATA", where, "found no JSON pointer of a member, expected one such as /training/dataset")
     parent: Any = root
     for name in names[:-1]:
-        if not isinstance(parent, dict):
-            raise InputError("METADATA", where, f"found {type_name(parent)} on the way, expected objects")
-        parent = parent.setdefault(name, {})
+        parent = _member(parent, name, where, make=text is not None)
+    if text is None:
+        _member(parent, names[-1], where, make=False)
+        del parent[names[-1]]
+        return
     if not isinstance(parent, dict):
         raise InputError("METADATA", where, f"found {type_name(parent)} on the way, expected objects")
-    if text is None:
-        parent.pop(names[-1], None)
-        return
     try:
-        parent[names[-1]] = json.parse(text.encode())
+        parent[names[-1]] = json.parse(text.encode("utf-8", "surrogateescape"))
     except FormatError as fault:
         raise InputError(
             "METADATA", where, f"found {text!r}, expected JSON ({fault.message}); quote strings: '\"text\"'"
         ) from None
+
+
+def _member(parent: Any, name: str, where: str, make: bool) -> Any:
+    if not isinstance(parent, dict):
+        raise InputError("METADATA", where, f"found {type_name(parent)} on the way, expected objects")
+    if make:
+        return parent.setdefault(name, {})
+    if name not in parent:
+        raise InputError("METADATA", where, f"found no member {name!r}, expected one to remove")
+    return parent[name]
 
 
 def seal_pair(artifact: str | os.PathLike[str]) -> Head:
@@ -94,6 +103,9 @@ def seal_pair(artifact: str | os.PathLike[str]) -> Head:
     """
     npz_path, config_path = pair_paths(artifact)
     given = _object(read_file(config_path, "config", MAX_CONFIG_BYTES))
+    if "format" in given:
+        # Sealing it again would bless whatever happened to the NPZ since.
+        raise InputError("METADATA", "/format", "found an artifact, expected a pair made by hand", "plmhead amend")
     if given.get("link") not in ("logistic", "softmax"):
         raise InputError(
             "METADATA",
@@ -121,16 +133,30 @@ def upgrade(artifact: str | os.PathLike[str], output: str | os.PathLike[str], fa
     head = load(artifact)
     if head.format_version != "0":
         raise InputError("METADATA", "/format_version", f"found version {head.format_version}, expected version 0")
+    return _write(output, version_1_members(head, family), head.coef, head.intercept, head.classes, head.n_iter)
+
+
+def version_1_members(head: Head, family: str | None = None) -> dict[str, Any]:
+    """The members that a version 0 head has in version 1. Raises InputError METADATA where that cannot be told."""
     old = head.config
     family = family or family_of(old["esm_model"])
     if family is None:
         found = f"found {old['esm_model']!r}, whose family is not in its name"
         raise InputError("METADATA", "/esm_model", f"{found}, expected --family esm1b, esm1v or esm2")
-    name = Path(old["esm_model"]).name if old["esm_model"].startswith(("/", ".")) else old["esm_model"]
+    if old["penalty"] == "elasticnet":
+        raise InputError(
+            "METADATA", "/penalty", "found 'elasticnet', whose l1_ratio version 0 does not hold, expected another"
+        )
+    # A hub id has two parts; anything longer was a path of the machine that trained.
+    parts = re.split(r"[/\\]", old["esm_model"])
+    name = old["esm_model"] if len(parts) == 2 and parts[0] not in ("", ".", "..", "~") else parts[-1]
     members = {
         **_SEAL_DEFAULTS,
         **{key: old.get(key) for key in _SEAL_DEFAULTS if key not in ("l1_ratio", "embedding")},
-        "penalty": old["penalty"] if old["penalty"] in ("l1", "l2", "elasticnet", None) else "l2",
+        "sklearn_version": old["sklearn_version"] or None,
+        "batch_size": old["batch_size"] if old["batch_size"] > 0 else None,
+        # "none" was scikit-learn's word for null; "deprecated" is 1.8's default, which is l2.
+        "penalty": {"l1": "l1", "none": None, None: None}.get(old["penalty"], "l2"),
         "esm_model": name,
         "link": "logistic",
         "decision": {"threshold": head.threshold, "assay_thresholds": head.assay_thresholds},
@@ -141,7 +167,7 @@ def upgrade(artifact: str | os.PathLike[str], output: str | os.PathLike[str], fa
         },
     }
     members["class_weight"] = _ordered_weights(old["class_weight"], head)
-    return _write(output, members, head.coef, head.intercept, head.classes, head.n_iter)
+    return members
 
 
 def _ordered_weights(weights: Any, head: Head) -> Any:

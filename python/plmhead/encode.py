@@ -199,7 +199,7 @@ def golden_embeddings(encoder: BaseEncoder) -> np.ndarray:
 
 def family_of(model: str) -> str | None:
     """The family that a model's name tells: "esm1b", "esm1v", "esm2", or None."""
-    match = re.search(r"esm-?(1b|1v|2)", model.lower())
+    match = re.search(r"esm-?(1b|1v|2)", re.split(r"[/\\]", model.rstrip("/\\"))[-1].lower())
     return match and f"esm{match.group(1)}"
 
 
@@ -325,7 +325,9 @@ def _open_session(data: bytes, where: str, providers: Sequence[Any] | None) -> A
     try:
         import onnxruntime
     except ImportError as fault:
-        raise ImportError("running an encoder needs onnxruntime: pip install plmhead[onnx]") from fault
+        raise ImportError(
+            "running an encoder needs onnxruntime: pip install 'plmhead[onnx]' (to train: 'plmhead[train]')"
+        ) from fault
     wanted = list(providers) if providers is not None else ["CPUExecutionProvider"]
     # onnxruntime goes on without a provider that it does not have; here that is an error.
     present = onnxruntime.get_available_providers()

@@ -7,6 +7,7 @@ multinomial model of scikit-learn up to 1.7, whose probability is sigmoid(2z), b
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from typing import Any
@@ -83,18 +84,23 @@ def read_estimator(estimator: Any) -> Fitted:
     Raises InputError ESTIMATOR, LABELS.
     """
     scaler, model = _unpack(estimator)
-    if not hasattr(model, "coef_") or (scaler is not None and not hasattr(scaler, "n_features_in_")):
+    fitted_names = ("coef_", "intercept_", "classes_", "n_iter_", "n_features_in_")
+    if not all(hasattr(model, name) for name in fitted_names) or (scaler is not None and not hasattr(scaler, "scale_")):
         raise refuse("an estimator that is not fitted", "a fitted one; call fit first")
     classes = normalise_labels(model.classes_)
     link, factor = _link(model, len(classes))
-    coef = _floats(model.coef_)
+    # sparsify() of scikit-learn leaves a sparse matrix.
+    coef = _floats(model.coef_.toarray() if hasattr(model.coef_, "toarray") else model.coef_)
     rows = 1 if link == "logistic" else len(classes)
     if coef.shape != (rows, model.n_features_in_):
         raise refuse(f"coef_ of shape {coef.shape}", f"({rows}, {model.n_features_in_})")
-    intercept = np.broadcast_to(_floats(model.intercept_).reshape(-1), (rows,)).copy()
-    # with_mean=False still computes mean_, and does not use it.
+    bias = _floats(model.intercept_).reshape(-1)
+    if bias.shape not in ((1,), (rows,)):
+        raise refuse(f"intercept_ of shape {bias.shape}", f"({rows},)")
+    intercept = np.broadcast_to(bias, (rows,)).copy()
+    # What transform uses: with_mean=False still computes mean_, and does not use it.
     mean = _wide(scaler.mean_) if scaler is not None and scaler.with_mean else None
-    scale = None if scaler is None else _wide(scaler.scale_)
+    scale = _wide(scaler.scale_) if scaler is not None and scaler.with_std else None
     folded = ["standard_scaler"] * (scaler is not None) + ["two_class_multinomial"] * (factor == 2)
     return Fitted(
         coef, intercept, classes, _n_iter(model, rows), link, _parameters(model, classes), mean, scale, factor, folded
@@ -108,7 +114,7 @@ def _unpack(estimator: Any) -> tuple[Any, Any]:
 
     supported = "LogisticRegression, LogisticRegressionCV, or a Pipeline of StandardScaler and one of them"
     scaler, model = None, estimator
-    if type(estimator) is Pipeline:
+    if type(estimator) is Pipeline and estimator.steps:
         *before, model = [step for _, step in estimator.steps]
         if len(before) > 1 or any(type(step) is not StandardScaler for step in before):
             raise refuse("a Pipeline of " + ", ".join(type(step).__name__ for step in (*before, model)), supported)
@@ -196,12 +202,12 @@ def _random_state(value: Any) -> int | None:
 
 
 def _class_weight(weights: Any, classes: NDArray[Any]) -> Any:
-    if weights is None or weights == "balanced":
+    """Weights by the key of their class, in class order; scikit-learn finds a weight by equality with the label."""
+    if weights is None or (isinstance(weights, str) and weights == "balanced"):
         return weights
-    by_key = {class_key(label): weight for label, weight in weights.items()}
-    return {
-        class_key(label): float(by_key[class_key(label)]) for label in classes.tolist() if class_key(label) in by_key
-    }
+    if not isinstance(weights, Mapping):
+        raise refuse(f"class_weight {weights!r}", "None, 'balanced' or a mapping")
+    return {class_key(label): float(weights[label]) for label in classes.tolist() if label in weights}
 
 
 def normalise_labels(classes: Any) -> NDArray[Any]:
@@ -210,6 +216,9 @@ def normalise_labels(classes: Any) -> NDArray[Any]:
     Raises InputError LABELS for anything else, by name.
     """
     labels = np.asarray(classes)
+    # Before any conversion: numpy drops U+0000 at the end of a string.
+    if any(isinstance(label, str) and "\0" in label for label in labels.ravel().tolist()):
+        raise _labels("a label with U+0000", "labels without it")
     if labels.dtype == object:
         labels = _from_objects(labels)
     kind = labels.dtype.kind
@@ -224,8 +233,8 @@ def normalise_labels(classes: Any) -> NDArray[Any]:
         return wide + 0.0
     if kind not in "bU":
         raise _labels(f"labels of type {labels.dtype}", "int, float, bool or str")
-    if kind == "U" and any(not 0 <= len(label) <= 256 or "\0" in label for label in labels.tolist()):
-        raise _labels("a label longer than 256 characters or with U+0000", "shorter ones")
+    if kind == "U" and any(len(label) > 256 for label in labels.tolist()):
+        raise _labels("a label longer than 256 characters", "shorter ones")
     return labels if labels.dtype != np.dtype("<U0") else labels.astype("<U1")
 
 

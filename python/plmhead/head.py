@@ -221,26 +221,29 @@ def _check_self_test(head: Head) -> None:
 
 def pair_paths(artifact: str | os.PathLike[str]) -> tuple[Path, Path]:
     """The NPZ and config paths of `PATH/NAME`, `PATH/NAME.npz` or `PATH/NAME_config.json` (R1)."""
-    text = os.fspath(artifact)
+    text = os.fsdecode(artifact)
     name = text.removesuffix(".npz") if text.endswith(".npz") else text.removesuffix("_config.json")
     return Path(f"{name}.npz"), Path(f"{name}_config.json")
 
 
 def read_file(path: Path, word: str, most: int) -> bytes:
-    """The bytes of one file of a pair, refused before it is read when it is too large.
+    """The bytes of one regular file, refused before it is read when it is too large.
 
     Raises FormatError FILE_UNREADABLE, FILE_SIZE.
     """
     try:
         # Asked before opening: opening a named pipe would wait for a writer.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise FormatError("FILE_UNREADABLE", word, f"found {path}, which is no regular file, expected one")
-        with path.open("rb") as file:
-            data = file.read(most + 1)
-    except OSError as fault:
-        raise FormatError(
-            "FILE_UNREADABLE", word, f"found no readable file {path} ({fault.strerror}), expected one"
-        ) from None
+        status = path.stat()
+        regular = stat.S_ISREG(status.st_mode)
+        data = b""
+        if regular:
+            with path.open("rb") as file:
+                data = file.read(min(status.st_size, most) + 1)
+    except (OSError, ValueError) as fault:  # ValueError: a path with U+0000
+        reason = getattr(fault, "strerror", None) or fault
+        raise FormatError("FILE_UNREADABLE", word, f"found no readable file {path} ({reason}), expected one") from None
+    if not regular or path.name in (".npz", "_config.json"):
+        raise FormatError("FILE_UNREADABLE", word, f"found {path}, which is no regular file with a name, expected one")
     if len(data) > most:
         raise FormatError("FILE_SIZE", word, f"found more than {most} bytes, expected at most {most}")
     return data

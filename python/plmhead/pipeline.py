@@ -11,6 +11,7 @@ import logging
 import os
 import pickle
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,16 @@ from numpy.typing import NDArray
 from .classifier import BinaryClassifier, from_head
 from .config import MAX_CONFIG_BYTES
 from .data import Table, read_table
+from .edit import version_1_members
 from .encode import declared_contract, family_of, golden_embeddings
 from .errors import InputError
-from .head import from_bytes, read_file
-from .settings import Config, check_config, read_config
-from .train import METRICS, Settings, cross_validate, evaluate
-from .writer import save
+from .head import Head, from_bytes, pair_paths, read_file
+from .settings import KEYS, Config, check_config, read_config
+from .train import METRICS, Settings, check_folds, cross_validate, evaluate, fit
+from .writer import build, head_of, save, write_pair
 from .zip import MAX_NPZ_BYTES
 
+_TRAINING = {name.removeprefix("training."): key for name, key in KEYS.items() if name.startswith("training.")}
 Progress = Callable[[int, int], None]
 
 
@@ -49,11 +52,12 @@ def train_model(
     show = progress or (lambda what: None)
     settings = settings_of(checked)
     classifier = _classifier(checked)
-    _refuse_early(checked, settings)
+    _refuse_early(checked)
     table = _read_data(checked)
+    assert table.labels is not None
+    rehearse(table.labels, settings, {"assay_thresholds": classifier.ASSAY_THRESHOLDS})
     extractor = _extractor(checked, classifier)
     X = extractor.embed(table.sequences, checked["training"]["batch_size"], show("embedding"))
-    assert table.labels is not None
     codes = np.unique(table.labels, return_inverse=True)[1]
     scores = cross_validate(X, table.labels, settings, show("cross-validation"))
     classifier.fit(X, table.labels)
@@ -78,6 +82,7 @@ def settings_of(config: Config) -> Settings:
     return Settings(
         C=options["C"],
         penalty=options["penalty"],
+        l1_ratio=options["l1_ratio"],
         max_iter=options["max_iter"],
         solver=options["solver"],
         class_weight=options["class_weight"],
@@ -90,7 +95,7 @@ def settings_of(config: Config) -> Settings:
 
 def _classifier(config: Config) -> BinaryClassifier:
     options = config["classifier"]
-    fitting = ("C", "penalty", "solver", "max_iter", "random_state", "class_weight", "standardize")
+    fitting = ("C", "penalty", "l1_ratio", "solver", "max_iter", "random_state", "class_weight", "standardize")
     return BinaryClassifier(
         {name: options[name] for name in fitting},
         model_name=config["model"]["name"],
@@ -100,32 +105,31 @@ def _classifier(config: Config) -> BinaryClassifier:
     )
 
 
-def _refuse_early(config: Config, settings: Settings) -> None:
-    """Fits and writes a toy in memory: whatever scikit-learn or the writer refuses in the parameters, it refuses now."""
+def _refuse_early(config: Config) -> None:
     unknown = [name for name in config["training"]["metrics"] if name not in METRICS]
     if unknown:
         raise InputError("CONFIG", "training.metrics", f"found {unknown[0]!r}, expected some of {', '.join(METRICS)}")
     if not 1 <= config["data"]["max_sequence_length"] <= 1022:
         found = config["data"]["max_sequence_length"]
         raise InputError("CONFIG", "data.max_sequence_length", f"found {found}, expected 1 to 1022 residues")
-    toy = BinaryClassifier(
-        model_name="toy",
-        device=None,
-        C=settings.C,
-        penalty=settings.penalty,
-        solver=settings.solver,
-        max_iter=settings.max_iter,
-        random_state=settings.random_state,
-        class_weight="balanced" if settings.class_weight == "balanced" else None,
-        standardize=settings.standardize,
-    )
-    X = np.array([[-1.0, 0.5], [1.0, -0.5], [-2.0, 0.0], [2.0, 0.25]])
-    try:
-        toy.fit(X, np.array([0, 1, 0, 1]))
-    except InputError:
-        raise
-    except ValueError as fault:
-        raise InputError("CONFIG", "classifier", f"scikit-learn refused: {fault}") from fault
+
+
+def rehearse(labels: NDArray[Any], settings: Settings, members: Mapping[str, Any]) -> None:
+    """Fits and writes a toy with the real labels and parameters, in memory: whatever scikit-learn or the writer refuses at the
+    end is refused before the first embedding. `members` are arguments of `save`.
+
+    Raises InputError and FormatError as `train` and `save`.
+    """
+    check_folds(labels, settings)
+    classes, first = np.unique(labels, return_index=True)
+    X = np.tile(np.eye(len(classes)), (2, 1))
+    y = np.tile(labels[first], 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a toy need not converge
+        toy = fit(settings, X, y)
+    if members.get("embedding") is not None:
+        members = {**members, "embedding": {**members["embedding"], "dimension": X.shape[1]}}
+    head_of(toy, **{name: value for name, value in members.items() if name != "quiet"})
 
 
 def _read_data(config: Config) -> Table:
@@ -142,14 +146,9 @@ def _read_data(config: Config) -> Table:
         raise InputError("DATA", Path(data["train_file"]).name, f"{message}, expected at most {longest} residues")
     labels = table.labels
     assert labels is not None
-    classes, counts = np.unique(labels, return_counts=True)
+    classes = np.unique(labels)
     if len(classes) != 2:
         raise InputError("DATA", Path(data["train_file"]).name, f"found {len(classes)} classes, expected two")
-    folds, stratified = config["classifier"]["cv_folds"], config["classifier"]["stratify"]
-    most = int(counts.min()) if stratified else len(labels)
-    if not 2 <= folds <= most:
-        what = "rows in the smaller class" if stratified else "rows"
-        raise InputError("DATA", "classifier.cv_folds", f"found {folds} folds for {most} {what}, expected 2 to {most}")
     return table
 
 
@@ -184,18 +183,21 @@ def save_model(
     The embedding contract and the golden results are written when the classifier's encoder is loaded.
     Raises InputError as `save`, and OUTPUT; the pickle is there by then.
     """
-    options = config["training"]
-    if not options.get("save_model", True):
+    options = {name: key.default for name, key in _TRAINING.items()} | dict(config.get("training", {}))
+    if not options["save_model"]:
         return {}
-    folder, name = Path(options.get("model_save_dir", "models")), options["model_name"]
+    folder, name = Path(options["model_save_dir"]), options["model_name"]
     paths: dict[str, str] = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if options.get("save_pickle", True):
+        if options["save_pickle"]:
             paths["pickle"] = str(_write_pickle(folder / f"{name}.pkl", classifier))
             logger.info("wrote %s", paths["pickle"])
     except OSError as fault:
         raise InputError("OUTPUT", str(folder), f"cannot be written: {fault.strerror}") from None
+    if classifier._loaded_head is not None:
+        npz, config_path = _save_loaded(classifier._loaded_head, folder / name, metrics, training)
+        return {**paths, "npz": npz, "config": config_path}
     saved = save(
         classifier.classifier,
         folder / name,
@@ -205,8 +207,21 @@ def save_model(
         training=training,
         quiet=True,
     )
-    logger.info("wrote %s and %s; proved on %s", saved.npz, saved.config.name, saved.proof)
+    logger.info("wrote %s and %s; proved against scikit-learn on %s", saved.npz, saved.config.name, saved.proof)
     return {**paths, "npz": str(saved.npz), "config": str(saved.config)}
+
+
+def _save_loaded(
+    head: Head, name: Path, metrics: Mapping[str, Any] | None, training: Mapping[str, Any] | None
+) -> tuple[str, str]:
+    """Writes a head that came out of a file and was not fitted again: its thresholds, contract and golden results stay."""
+    members = dict(head.config) if head.format_version != "0" else version_1_members(head)
+    golden = members.pop("golden", None)
+    members.update({word: value for word, value in (("metrics", metrics), ("training", training)) if value is not None})
+    built = build(members, head.coef, head.intercept, head.classes, head.n_iter, golden=golden)
+    npz_path, config_path = pair_paths(name)
+    write_pair(npz_path, config_path, built.npz, built.config)
+    return str(npz_path), str(config_path)
 
 
 def _encoder_members(classifier: BinaryClassifier) -> dict[str, Any]:

@@ -20,7 +20,8 @@ from .head import Head
 _U = 2.0**-53
 _TINY = 2.0**-1022
 _DIGITS = Context(prec=60, Emin=-999_999, Emax=999_999)
-_BUDGET = 2**20  # products in 60-digit arithmetic: about half a second
+_BUDGET = 2**20  # products in 60-digit arithmetic; the widest heads still get three rows
+_MAX_FOLDED_BOUND = 1e-6  # a folded head whose bound is wider proves nothing of the labels near its boundary
 
 Floats = NDArray[np.float64]
 
@@ -34,7 +35,10 @@ class Proof(NamedTuple):
     note: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.rows} rows, {self.labels_equal} labels equal, largest decision difference {self.largest_difference:.2e}"
+        text = (
+            f"{self.rows} random and boundary rows: every decision within the bound (largest difference "
+            f"{self.largest_difference:.2e}), all {self.labels_equal} labels equal that the bound decides"
+        )
         return f"{text} ({self.note})" if self.note else text
 
 
@@ -46,17 +50,25 @@ def prove(head: Head, fitted: Fitted, estimator: Any) -> Proof:
     X = _rows(head, fitted)
     exact, size = _formula(fitted, X)
     n = head.n_features_in
-    z, p, labels = head.score_all(X)
+    # scikit-learn's rule is z > 0, whatever threshold the artifact stores.
+    z, p, labels = head.score_all(X, None if head.link == "softmax" else 0.5)
     folded = fitted.mean is not None or fitted.scale is not None
     own_size = np.abs(X) @ np.abs(head.coef.astype(np.float64)).T + np.abs(head.intercept.astype(np.float64))
     own_bound = gamma(n + 1) * own_size + n * 2.0**-1074 + (2 * _U * own_size if folded else 0.0)
     _check(z, p, exact, own_bound, head.link, "the artifact's score")
+    if folded and own_bound.max() > _MAX_FOLDED_BOUND:
+        found = (
+            f"found features so far from 0 that folding the scaler leaves {own_bound.max():.1e} of doubt in a decision"
+        )
+        raise InputError(
+            "PROOF", "estimator", f"{found}, expected at most {_MAX_FOLDED_BOUND:.0e}; centre the features first"
+        )
     theirs, their_p, note = _scikit_learn(estimator, fitted, X)
     their_bound = gamma(n + (3 if folded else 1)) * size + (n + 4) * 2.0**-1074
     _check(theirs, their_p, exact, their_bound, head.link, "scikit-learn's score")
     decided = _decided(exact, own_bound + their_bound)
     chosen = np.argmax(theirs, axis=1) if head.link == "softmax" else (theirs[:, 0] > 0).astype(int)
-    if (labels != head.classes[chosen])[decided].any():
+    if (labels != fitted.classes[chosen])[decided].any():
         raise InputError(
             "PROOF", "estimator", "found different labels from the artifact and from scikit-learn, expected equal ones"
         )

@@ -56,6 +56,7 @@ KEYS: dict[str, Key] = {
     "data.max_sequence_length": Key(*_INTEGER, 1022, "longest sequence, in residues"),
     "classifier.C": Key(*_NUMBER, 1.0, "inverse regularisation strength"),
     "classifier.penalty": Key(*_TEXT_OR_NULL, "l2", "l1, l2, elasticnet or null"),
+    "classifier.l1_ratio": Key("a number or null", _or_null(_is(int, float)), None, "share of l1 in elasticnet"),
     "classifier.solver": Key(*_TEXT, "lbfgs", "scikit-learn's solver"),
     "classifier.max_iter": Key(*_INTEGER, 1000, "most iterations of the solver"),
     "classifier.random_state": Key("an integer or null", _or_null(_is(int)), 42, "seed of the solver and the folds"),
@@ -103,8 +104,8 @@ def read_yaml(path: str | os.PathLike[str]) -> Any:
         raise InputError("CONFIG", str(path), f"cannot be read: {getattr(fault, 'strerror', None) or fault}") from None
     try:
         content = yaml.load(text, Loader=_unique_loader(yaml))
-    except yaml.YAMLError as fault:
-        raise InputError("CONFIG", str(path), f"is not YAML: {' '.join(str(fault).split())}") from None
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as fault:  # PyYAML lets the last three through
+        raise InputError("CONFIG", str(path), f"is not YAML: {' '.join(str(fault).split())[:200]}") from None
     return {} if content is None else content
 
 
@@ -116,7 +117,7 @@ def parse_value(name: str, text: str) -> Any:
         return text
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError):
         raise InputError("CONFIG", name, f"found {text!r}, expected {KEYS[name].kind}") from None
 
 
@@ -127,6 +128,7 @@ def _unique_loader(yaml: Any) -> Any:
         pass
 
     def construct(loader: Any, node: Any) -> dict[Any, Any]:
+        loader.flatten_mapping(node)
         keys = [loader.construct_object(key) for key, _ in node.value]
         twice = [key for key in keys if keys.count(key) > 1]
         if twice:

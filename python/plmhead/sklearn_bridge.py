@@ -30,7 +30,8 @@ def to_estimator(head: Head) -> LogisticRegression:
         penalty=config["penalty"],
         l1_ratio=config.get("l1_ratio"),
         max_iter=config["max_iter"],
-        solver=config["solver"],
+        # liblinear never was multinomial: scikit-learn up to 1.7 scores such a model one against the rest.
+        solver="lbfgs" if head.link == "softmax" and config["solver"] == "liblinear" else config["solver"],
         class_weight=_class_weight(config["class_weight"], head.classes),
         random_state=config["random_state"],
     )

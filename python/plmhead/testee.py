@@ -51,14 +51,14 @@ class Testee:
             "predict": self.predict,
             "unload": self.unload,
         }
-        operation = operations.get(request.get("op", ""))
-        if operation is None:
-            return {"ok": False, "error": {"code": "P_UNKNOWN_OP"}}
         try:
+            operation = operations.get(request.get("op", ""))
+            if operation is None:
+                return {"ok": False, "error": {"code": "P_UNKNOWN_OP"}}
             return {"ok": True, **operation(request)}
         except (FormatError, InputError) as fault:
             return {"ok": False, "error": {"code": fault.code, "where": fault.where, "message": fault.message}}
-        except (KeyError, TypeError, OSError) as fault:
+        except (LookupError, TypeError, ValueError, OSError, struct.error, OverflowError) as fault:
             return {"ok": False, "error": {"code": "P_BAD_REQUEST", "message": repr(fault)}}
 
     def hello(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -93,6 +93,8 @@ class Testee:
         threshold = request.get("threshold")
         if threshold is not None:
             threshold = struct.unpack(">d", bytes.fromhex(threshold))[0]
+        if x["rows"] < 0 or x["rows"] * x["cols"] != len(values):
+            raise ValueError("rows and cols do not fit the file")
         z, p, labels = head.score_all(values.reshape(x["rows"], x["cols"]), threshold, request.get("assay_type"))
         return {
             "decision": score.bits(z),
@@ -112,7 +114,7 @@ def serve(requests: TextIO = sys.stdin, answers: TextIO = sys.stdout) -> None:
         try:
             request = json.loads(line)
             number = request.get("id")
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             request, number = None, None
         if request is not None and request.get("op") == "shutdown":
             return

@@ -42,6 +42,12 @@ def penalty_parameters(penalty: str | None, l1_ratio: float | None, C: float) ->
 
     from sklearn.linear_model import LogisticRegression
 
+    if penalty not in ("l1", "l2", "elasticnet", None):
+        raise InputError("ESTIMATOR", "penalty", f"found {penalty!r}, expected 'l1', 'l2', 'elasticnet' or None")
+    if penalty == "elasticnet" and (l1_ratio is None or not 0 <= l1_ratio <= 1):
+        raise InputError(
+            "ESTIMATOR", "l1_ratio", f"found {l1_ratio!r}, expected a number from 0 to 1, since penalty is elasticnet"
+        )
     known = inspect.signature(LogisticRegression).parameters
     if "penalty" in known and known["penalty"].default != "deprecated":
         return {"penalty": penalty, "C": C, "l1_ratio": l1_ratio if penalty == "elasticnet" else None}
@@ -83,7 +89,7 @@ def train(
     `progress(done, folds)` is called after each fold. Raises InputError DATA where the rows do not suffice for the folds.
     """
     scores = cross_validate(X, y, settings, progress)
-    estimator = _fit(settings, X, y)
+    estimator = fit(settings, X, y)
     metrics = {
         "train": evaluate(np.unique(y, return_inverse=True)[1], estimator.predict_proba(X)),
         "cross_validation": {"folds": settings.folds, "stratified": settings.stratified, "scores": scores},
@@ -97,23 +103,25 @@ def cross_validate(
     """Scores by name, each with mean and std over the folds. A scaler is fitted inside each fold. Raises as `train`."""
     if len(X) != len(y):
         raise InputError("DATA", "y", f"found {len(X)} embeddings and {len(y)} labels, expected as many")
-    classes, codes = np.unique(y, return_inverse=True)
-    _check_folds(classes, codes, settings)
+    codes = np.unique(y, return_inverse=True)[1]
+    check_folds(y, settings)
     return _scores_of_folds(X, y, codes, settings, progress)
 
 
-def _check_folds(classes: NDArray[Any], codes: NDArray[np.integer], settings: Settings) -> None:
+def check_folds(y: NDArray[Any], settings: Settings) -> None:
+    """Raises InputError DATA where labels y (m,) have one class, or too few rows for the folds."""
+    classes, counts = np.unique(y, return_counts=True)
     if len(classes) < 2:
         raise InputError("DATA", "y", f"found the one class {classes.tolist()}, expected two or more")
-    least = int(np.bincount(codes).min()) if settings.stratified else len(codes)
+    least = int(counts.min()) if settings.stratified else len(y)
     if settings.folds < 2 or settings.folds > least:
         found = f"{least} rows in the smallest class" if settings.stratified else f"{least} rows"
-        raise InputError(
-            "DATA", "folds", f"found {settings.folds} folds for {found}, expected 2 to {least}", "pass --folds"
-        )
+        message = f"found {settings.folds} folds for {found}, expected 2 to {least}"
+        raise InputError("DATA", "folds", message, "fewer folds: --folds N, or classifier.cv_folds")
 
 
-def _fit(settings: Settings, X: NDArray[np.floating], y: NDArray[Any]) -> Any:
+def fit(settings: Settings, X: NDArray[np.floating], y: NDArray[Any]) -> Any:
+    """A fitted estimator. Raises InputError ESTIMATOR for parameters that scikit-learn refuses."""
     try:
         return make_estimator(settings).fit(X, y)
     except ValueError as fault:  # a parameter that scikit-learn refuses
@@ -130,14 +138,23 @@ def _scores_of_folds(
     from sklearn.model_selection import KFold, StratifiedKFold
 
     kind = StratifiedKFold if settings.stratified else KFold
+    if settings.random_state is not None and not 0 <= settings.random_state < 2**32:
+        raise InputError("ARGUMENT", "random_state", f"found {settings.random_state}, expected 0 to 4294967295 or none")
     folds = kind(n_splits=settings.folds, shuffle=True, random_state=settings.random_state)
     results = []
     for done, (fit_rows, test_rows) in enumerate(folds.split(X, codes), start=1):
-        estimator = _fit(settings, X[fit_rows], y[fit_rows])
-        results.append(evaluate(codes[test_rows], estimator.predict_proba(X[test_rows])))
+        estimator = fit(settings, X[fit_rows], y[fit_rows])
+        results.append(evaluate(codes[test_rows], _all_columns(estimator, X[test_rows], np.unique(y))))
         if progress:
             progress(done, settings.folds)
     return {name: _mean_std([result[name] for result in results]) for name in results[0]}
+
+
+def _all_columns(estimator: Any, X: NDArray[np.floating], classes: NDArray[Any]) -> NDArray[np.floating]:
+    """Probabilities (m, k) of all classes; a plain fold may lack one, and its column is then 0."""
+    probabilities = np.zeros((len(X), len(classes)))
+    probabilities[:, np.searchsorted(classes, estimator.classes_)] = estimator.predict_proba(X)
+    return probabilities
 
 
 def _mean_std(values: list[float | None]) -> dict[str, float | None]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,7 +50,7 @@ def save(
     esm_revision: str | None = None,
     batch_size: int | None = None,
     device: str | None = None,
-    threshold: float = 0.5,
+    threshold: float | None = None,
     assay_thresholds: Mapping[str, float] | None = None,
     metrics: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
@@ -59,6 +61,7 @@ def save(
 
     estimator: a fitted LogisticRegression, LogisticRegressionCV, or Pipeline of StandardScaler and one of them.
     embedding: the embedding contract (SPEC section 6), or None for a head on other features.
+    threshold: the stored decision threshold, 0.5 unless given; assay_thresholds: by assay name. Two classes only.
     golden_embeddings: float32 (6, n_features_in), the encoder's vectors of the golden sequences, or None.
     Prints to standard error what it proved, unless `quiet`.
 
@@ -66,46 +69,81 @@ def save(
     disagree; FormatError for metadata that the format does not allow. Earlier files stay as they are when it raises.
     """
     fitted = read_estimator(estimator)
-    encoder = {
-        "esm_model": None if embedding is None else embedding["checkpoint"],
-        "esm_revision": esm_revision,
-        "batch_size": batch_size,
-        "device": device,
-    }
-    members: dict[str, Any] = {
-        **fitted.parameters,
-        **encoder,
-        "link": fitted.link,
-        "decision": None
-        if fitted.link == "softmax"
-        else {"threshold": threshold, "assay_thresholds": dict(assay_thresholds or {})},
-        "embedding": None if embedding is None else dict(embedding),
-        "metrics": metrics,
-        "training": _training(training, fitted),
-        "extensions": extensions,
-    }
+    members = _members(
+        fitted,
+        embedding=embedding,
+        esm_revision=esm_revision,
+        batch_size=batch_size,
+        device=device,
+        threshold=threshold,
+        assay_thresholds=assay_thresholds,
+        metrics=metrics,
+        training=training,
+        extensions=extensions,
+    )
     built = build(members, *fitted.folded_parameters(), fitted.classes, fitted.n_iter, golden_embeddings)
     proof = prove(built.head, fitted, estimator)
     npz_path, config_path = pair_paths(name)
     write_pair(npz_path, config_path, built.npz, built.config)
     if not quiet:
-        print(f"plmhead: wrote {npz_path} and {config_path.name}; proved on {proof}", file=sys.stderr)
+        print(
+            f"plmhead: wrote {npz_path} and {config_path.name}; proved against scikit-learn on {proof}", file=sys.stderr
+        )
     return Saved(npz_path, config_path, proof)
 
 
-def head_of(estimator: Any, assay_thresholds: Mapping[str, float]) -> Head:
-    """The head that `save` would write for a fitted two-class estimator, in memory and without a proof.
+def _decision(
+    link: str, threshold: float | None, assay_thresholds: Mapping[str, float] | None
+) -> dict[str, Any] | None:
+    if assay_thresholds is not None and not isinstance(assay_thresholds, Mapping):
+        found = f"found {type(assay_thresholds).__name__}"
+        raise InputError("METADATA", "assay_thresholds", f"{found}, expected thresholds by assay name")
+    if link == "logistic":
+        return {"threshold": 0.5 if threshold is None else threshold, "assay_thresholds": dict(assay_thresholds or {})}
+    if threshold is not None:
+        raise InputError(
+            "THRESHOLD", "threshold", "found a threshold, expected none: this model has more than two classes"
+        )
+    if assay_thresholds:
+        raise InputError(
+            "ASSAY_TYPE", "assay_thresholds", "found thresholds, expected none: this model has more than two classes"
+        )
+    return None
 
-    Raises InputError as `save`.
+
+def head_of(estimator: Any, **arguments: Any) -> Head:
+    """The head that `save` would write with these arguments (without `golden_embeddings`), in memory and without a proof.
+
+    Raises InputError and FormatError as `save`.
     """
     fitted = read_estimator(estimator)
-    members = {
+    return build(_members(fitted, **arguments), *fitted.folded_parameters(), fitted.classes, fitted.n_iter).head
+
+
+def _members(
+    fitted: Fitted,
+    *,
+    embedding: Mapping[str, Any] | None = None,
+    threshold: float | None = None,
+    assay_thresholds: Mapping[str, float] | None = None,
+    training: Mapping[str, Any] | None = None,
+    **given: Any,
+) -> dict[str, Any]:
+    """The config's members from the arguments of `save`."""
+    free = {name: given.get(name) for name in ("metrics", "extensions")}
+    for word, value in {"embedding": embedding, "training": training, **free}.items():
+        if value is not None and not isinstance(value, Mapping):
+            raise InputError("METADATA", word, f"found {type(value).__name__}, expected a mapping or None")
+    return {
         **fitted.parameters,
-        **dict.fromkeys(("esm_model", "esm_revision", "batch_size", "device", "embedding", "metrics", "training")),
+        "esm_model": None if embedding is None else embedding.get("checkpoint"),
+        **{name: given.get(name) for name in ("esm_revision", "batch_size", "device")},
         "link": fitted.link,
-        "decision": {"threshold": 0.5, "assay_thresholds": dict(assay_thresholds)},
+        "decision": _decision(fitted.link, threshold, assay_thresholds),
+        "embedding": None if embedding is None else dict(embedding),
+        "training": _training(training, fitted),
+        **free,
     }
-    return build(members, *fitted.folded_parameters(), fitted.classes, fitted.n_iter).head
 
 
 def _training(training: Mapping[str, Any] | None, fitted: Fitted) -> dict[str, Any] | None:
@@ -120,10 +158,12 @@ def build(
     classes: NDArray[Any],
     n_iter: NDArray[np.integer],
     golden_embeddings: NDArray[np.float32] | None = None,
+    golden: list[dict[str, list[float]]] | None = None,
 ) -> ArtifactBytes:
     """The bytes of a pair, sealed, and the head that the strict loader makes of them.
 
-    `members` are the config's members without format, versions, golden, self_test and digests. Raises FormatError, InputError.
+    `members` are the config's members without format, versions, golden, self_test and digests. `golden` is
+    taken as it is; else it is computed from `golden_embeddings`. Raises FormatError, InputError.
     """
     npz = write_members(
         {
@@ -147,7 +187,7 @@ def build(
         "format": "plmhead",
         "format_version": FORMAT_VERSION,
         "min_reader": FORMAT_VERSION,
-        "golden": _golden(golden_embeddings, coef, intercept, link),
+        "golden": golden if golden is not None else _golden(golden_embeddings, coef, intercept, link),
         "self_test": records,
         "npz_sha256": hashlib.sha256(npz).hexdigest(),
     }
@@ -160,6 +200,12 @@ def _golden(
 ) -> list[dict[str, list[float]]] | None:
     if embeddings is None:
         return None
+    embeddings = np.asarray(embeddings)
+    if embeddings.shape != (6, coef.shape[1]) or embeddings.dtype.kind != "f" or not np.isfinite(embeddings).all():
+        found = f"found {embeddings.dtype} of shape {embeddings.shape}"
+        raise InputError(
+            "METADATA", "golden_embeddings", f"{found}, expected finite floats of shape (6, {coef.shape[1]})"
+        )
     z = score.decisions(embeddings, coef.astype(np.float64), intercept.astype(np.float64))
     p = score.probabilities(z, link)
     return [
@@ -201,42 +247,52 @@ def seal(members: Mapping[str, Any]) -> bytes:
     return head + b'"config_sha256": "' + hashlib.sha256(head).hexdigest().encode() + b'"\n}\n'
 
 
-def _write_beside(path: Path, data: bytes) -> Path:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    return temporary
-
-
 def write_pair(npz_path: Path, config_path: Path, npz: bytes, config: bytes) -> None:
     """Replaces the pair: both files are complete beside the targets first, and a failed second step puts the first back.
 
     Raises InputError OUTPUT; the earlier files are then as they were.
     """
-    new: list[Path] = []
-    backup = npz_path.with_name(f".{npz_path.name}.{os.getpid()}.old")
+    if not npz_path.stem or npz_path.name == ".npz":
+        raise InputError("OUTPUT", str(npz_path), "found a folder, expected PATH/NAME")
+    temporaries = [path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in (npz_path, config_path)]
     try:
-        for path, data in ((npz_path, npz), (config_path, config)):
-            new.append(_write_beside(path, data))
-        if npz_path.exists():
-            os.link(npz_path, backup)
-        os.replace(new[0], npz_path)
-        try:
-            os.replace(new[1], config_path)
-        except OSError:
-            if backup.exists():
-                os.replace(backup, npz_path)
-            else:
-                npz_path.unlink()
-            raise
-    except OSError as fault:
-        raise InputError(
-            "OUTPUT",
-            str(npz_path),
-            f"found that the pair cannot be written ({fault.strerror}), expected a writable folder",
-        ) from None
+        for path, data in zip(temporaries, (npz, config), strict=True):
+            _write_whole(path, data)
+        _replace_both(temporaries, npz_path, config_path)
+    except (OSError, ValueError) as fault:  # ValueError: a path with U+0000
+        reason = getattr(fault, "strerror", None) or fault
+        raise InputError("OUTPUT", str(npz_path), f"cannot be written ({reason}); expected a writable folder") from None
     finally:
-        for path in (*new, backup):
-            path.unlink(missing_ok=True)
+        for path in temporaries:
+            with contextlib.suppress(OSError, ValueError):
+                path.unlink(missing_ok=True)
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _replace_both(new: list[Path], npz_path: Path, config_path: Path) -> None:
+    """The old NPZ is kept until the config is in place too; whatever interrupts, it is put back."""
+    backup = npz_path.with_name(f".{npz_path.name}.{os.getpid()}.old")
+    existed = npz_path.exists()
+    if existed:
+        try:
+            os.link(npz_path, backup)
+        except OSError:  # a file system without hard links
+            shutil.copy2(npz_path, backup)
+    try:
+        os.replace(new[0], npz_path)
+        os.replace(new[1], config_path)
+    except BaseException:
+        # Should this fail as well, the backup stays, and its name tells what it is.
+        if existed:
+            os.replace(backup, npz_path)
+        else:
+            npz_path.unlink(missing_ok=True)
+        raise
+    if existed:
+        backup.unlink()

@@ -22,22 +22,20 @@ pub struct Pair {
 impl Pair {
     /// The pair that `PATH/NAME`, `PATH/NAME.npz` or `PATH/NAME_config.json` names. Nothing is read.
     pub fn of(artifact: impl AsRef<Path>) -> Pair {
-        let artifact = artifact.as_ref();
-        let file = artifact.file_name().unwrap_or_default();
-        let by_config = file.to_str().and_then(|text| text.strip_suffix("_config.json"));
-        let name = match by_config {
-            Some(name) => name.into(),
-            None if artifact.extension().is_some_and(|extension| extension == "npz") => {
-                artifact.file_stem().unwrap_or_default().to_os_string()
-            }
-            None => file.to_os_string(),
+        // Not file_name, which drops a trailing slash: `folder/` would name `folder.npz`.
+        let mut stem = artifact.as_ref().as_os_str().to_os_string();
+        if let Some(text) = artifact.as_ref().to_str() {
+            let cut = text.strip_suffix(".npz").or_else(|| text.strip_suffix("_config.json"));
+            stem = cut.unwrap_or(text).into();
+        } else if artifact.as_ref().extension().is_some_and(|extension| extension == "npz") {
+            stem = artifact.as_ref().with_extension("").into_os_string();
+        }
+        let with = |suffix: &str| {
+            let mut path = stem.clone();
+            path.push(suffix);
+            PathBuf::from(path)
         };
-        let beside = |suffix: &str| {
-            let mut file = name.clone();
-            file.push(suffix);
-            artifact.with_file_name(file)
-        };
-        Pair { npz: beside(".npz"), config: beside("_config.json") }
+        Pair { npz: with(".npz"), config: with("_config.json") }
     }
 
     /// NAME.
@@ -57,16 +55,27 @@ impl Pair {
     }
 }
 
-/// Reads a file of at most `limit` bytes.
+/// Reads a regular file of at most `limit` bytes.
 pub(crate) fn read(path: &Path, place: &str, limit: u64) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    match File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)) {
+    // Asked before opening: opening a named pipe would wait for a writer.
+    let regular = std::fs::metadata(path).and_then(|found| match found.is_file() && !nameless(path) {
+        true => Ok(()),
+        false => Err(std::io::Error::other("no regular file with a name")),
+    });
+    let mut read = || File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    match regular.and_then(|()| read()) {
         Ok(_) => Ok(bytes),
         Err(error) => {
             let message = format!("found {error} at {}, expected a file that can be read", path.display());
             Err(Error::new(Code::FileUnreadable, place, message))
         }
     }
+}
+
+/// `PATH/.npz` is what a folder's path would lead to: a NAME is not empty.
+fn nameless(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == ".npz" || name == "_config.json")
 }
 
 /// R2.

@@ -1,0 +1,3 @@
+module plmhead-testee
+
+go 1.22
