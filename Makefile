@@ -7,11 +7,12 @@ RUST := rust-loader/target/release/plmhead
 JS := js-loader/node_modules/.installed
 TESTEES := --testee "$(PY) -m plmhead testee" --testee "$(RUST) testee" --testee "node js-loader/src/cli.js testee"
 
-.PHONY: setup rust demo demo-selfcheck test lint conformance conformance-check clean
+.PHONY: setup rust demo demo-selfcheck test lint conformance conformance-check conformance-selftest clean
 
 setup: .venv/.installed rust $(JS)
 
 .venv/.installed: requirements.lock pyproject.toml
+	@echo "setting up, once: Python packages into .venv (0.5 GB), the Rust and JavaScript loaders"
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.lock
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
@@ -40,7 +41,7 @@ demo-selfcheck: setup
 test: setup .venv/.torch lint
 	$(PY) tools/run_tests.py
 
-lint: setup .venv/.torch
+lint: setup
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
@@ -53,6 +54,9 @@ conformance: setup
 
 conformance-check: setup
 	$(PY) -m conformance.generate --check
+
+conformance-selftest: setup
+	$(PY) -m conformance.selftest
 
 clean:
 	rm -rf .venv .venv-oldest .venv-newest rust-loader/target js-loader/node_modules js-loader/types demo-out

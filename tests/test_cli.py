@@ -246,7 +246,48 @@ def test_a_wrong_command_line_exits_2(run, arguments):
     assert run(*arguments).returncode == 2
 
 
+def test_what_would_be_refused_at_the_end_is_refused_before_the_embedding(run, repository, tmp_path):
+    data = [
+        "--data",
+        repository / "examples/demo_sequences.csv",
+        "--out",
+        tmp_path / "head",
+        "--embeddings-out",
+        tmp_path / "X.npy",
+    ]
+    for options in (
+        ["--threshold", "7"],
+        ["--folds", "500"],
+        ["--assay-type", "a/b"],
+        ["--assay-threshold", "A=3"],
+        ["--seed", "-1"],
+    ):
+        done = run("train", *data, *options)
+        assert done.returncode in (1, 2)
+        assert "Traceback" not in done.stderr
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_control_characters_of_a_file_do_not_reach_the_terminal(run, tmp_path, shared_data):
+    old = shared_data / "published_v0" / "boughter_vh_esm1v_logreg"
+    (tmp_path / "v.npz").write_bytes(old.with_name(f"{old.name}.npz").read_bytes())
+    config = json.loads(old.with_name(f"{old.name}_config.json").read_text())
+    (tmp_path / "v_config.json").write_text(json.dumps({**config, "solver": "\x1b[31mlbfgs\nverified  true"}))
+    assert "\x1b" not in run("inspect", tmp_path / "v").stdout
+    (tmp_path / "v_config.json").write_text(json.dumps({**config, "class_weight": {"\x1b[31m": -1}}))
+    done = run("inspect", tmp_path / "v")
+    assert (done.returncode, "\x1b" in done.stderr) == (1, False)
+
+
 def test_options_that_would_have_no_effect_are_refused(run, repository):
+    data = repository / "examples/demo_sequences.csv"
+    for options in (
+        ["--training.save_model", "false"],
+        ["--device", "cpu"],
+        ["--labels", data],
+        ["--training.model_name", "x"],
+    ):
+        assert run("train", "--data", data, *options).returncode == 2
     done = run("train", "--config", repository / "configs/demo.yaml", "--threshold", "0.3")
     assert (done.returncode, "ARGUMENT (--threshold)" in done.stderr) == (2, True)
 

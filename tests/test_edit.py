@@ -161,3 +161,17 @@ def test_version_0_readers_find_their_twelve_fields(tmp_path, shared_data):
         for name in before.files:
             assert (before[name] == after[name]).all()
             assert before[name].shape == after[name].shape
+
+
+def test_seal_does_not_bless_an_artifact_again(sealed):
+    from plmhead.edit import seal_pair
+
+    with pytest.raises(InputError, match=r"METADATA \(/format\)"):
+        seal_pair(sealed)
+
+
+@pytest.mark.parametrize("where", ["/training/nothing", "/extensions/org.y/z", "/nothing"])
+def test_removing_what_is_not_there_is_refused(sealed, run, where):
+    before = sealed.with_name("hand_config.json").read_bytes()
+    assert "METADATA" in run("amend", sealed, "--remove", where).stderr
+    assert sealed.with_name("hand_config.json").read_bytes() == before

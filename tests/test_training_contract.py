@@ -327,6 +327,42 @@ def test_every_key_is_an_option(tmp_path, run):
     assert all(f"--{name} " in done.stdout for name in KEYS)
 
 
+def test_a_loaded_head_keeps_its_meaning_when_saved_again(tmp_path, run):
+    first = save_model(make().fit(X, Y), training_config(tmp_path / "a"), LOG)
+    changes = ["--set", "/decision/threshold=0.9", "--set", '/decision/assay_thresholds={"Q": 0.2}']
+    changes += ["--set", '/embedding/origin="version-0"']
+    assert run("amend", first["npz"], *changes).returncode == 0
+    loaded = load_model_from_npz(first["npz"], first["config"])
+    assert loaded.predict(X).tolist() == plmhead.load(first["npz"]).predict(X).tolist()
+    again = save_model(loaded, training_config(tmp_path / "b"), LOG)
+    for name in ("npz", "config"):
+        assert Path(again[name]).read_bytes() == Path(first[name]).read_bytes()
+    refitted = save_model(loaded.fit(X, Y), training_config(tmp_path / "c"), LOG)
+    assert plmhead.load(refitted["npz"]).threshold == 0.5
+
+
+def test_a_loaded_version_0_head_stays_marked(tmp_path, shared_data):
+    old = shared_data / "published_v0" / "boughter_vh_esm1v_logreg"
+    loaded = load_model_from_npz(f"{old}.npz", f"{old}_config.json")
+    paths = save_model(loaded, training_config(tmp_path), LOG)
+    assert plmhead.load(paths["npz"]).config["embedding"]["origin"] == "version-0"
+
+
+@pytest.mark.parametrize("penalty", ["L1", "none", "l3", "elasticnet"])
+def test_a_penalty_that_cannot_be_meant_is_refused(penalty):
+    with pytest.raises(InputError, match="ESTIMATOR"):
+        make(penalty=penalty, solver="saga").fit(X, Y)
+
+
+def test_elasticnet_keeps_its_ratio(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # saga stops before it converges
+        classifier = make(penalty="elasticnet", l1_ratio=0.3, solver="saga", max_iter=50).fit(X, Y)
+    paths = save_model(classifier, training_config(tmp_path), LOG)
+    loaded = load_model_from_npz(paths["npz"], paths["config"])
+    assert (loaded.penalty, loaded.l1_ratio) == ("elasticnet", 0.3)
+
+
 @needs_torch
 def test_predict_runs_the_named_model_and_never_fetches_unasked(fitted, tmp_path, run):
     fitted.embedding_extractor.load()

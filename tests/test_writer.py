@@ -296,3 +296,132 @@ def test_any_finite_coefficients_survive_the_round_trip(tmp_path_factory, coef, 
     head = plmhead.load(folder / "head")
     assert head.coef.tobytes() == estimator.coef_.tobytes()
     assert head.intercept.tobytes() == estimator.intercept_.tobytes()
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.1, 0.3, 0.9, 1.0])
+def test_any_stored_threshold_is_written_and_used(tmp_path, threshold):
+    estimator = fit(TWO)
+    plmhead.save(estimator, tmp_path / "head", threshold=threshold, assay_thresholds={"A": 0.2}, quiet=True)
+    head = plmhead.load(tmp_path / "head")
+    p1 = head.predict_proba(X)[:, 1]
+    assert (head.threshold, head.assay_thresholds) == (threshold, {"A": 0.2})
+    assert (head.predict(X) == (p1 > threshold)).all()
+    assert (head.predict(X, assay_type="A") == (p1 > 0.2)).all()
+
+
+def test_softmax_has_no_threshold_to_store(tmp_path):
+    assert code_of(plmhead.save, fit(THREE), tmp_path / "head", threshold=0.3) == "THRESHOLD"
+    assert code_of(plmhead.save, fit(THREE), tmp_path / "head", assay_thresholds={"A": 0.2}) == "ASSAY_TYPE"
+
+
+def test_a_label_with_a_trailing_nul_is_refused(tmp_path):
+    estimator = fit(TWO)
+    estimator.classes_ = np.array(["a\0", "b"], dtype=object)
+    assert code_of(plmhead.save, estimator, tmp_path / "head") == "LABELS"
+
+
+def test_a_scaler_whose_folding_loses_the_decision_is_refused(tmp_path):
+    far = X * 0.05 + 1e14
+    assert (
+        code_of(plmhead.save, make_pipeline(StandardScaler(), LogisticRegression()).fit(far, TWO), tmp_path / "head")
+        == "PROOF"
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "weights", "stored"),
+    [
+        ([False, True], {0: 1, 1: 5}, {"false": 1.0, "true": 5.0}),
+        ([0, 1], {False: 1, True: 5}, {"0": 1.0, "1": 5.0}),
+        ([0, 1], {0: 1, 1: 5, 7: 3}, {"0": 1.0, "1": 5.0}),
+        (["a", "b"], {"b": 2}, {"b": 2.0}),
+    ],
+)
+def test_class_weights_are_found_as_scikit_learn_finds_them(tmp_path, labels, weights, stored):
+    estimator = fit(np.array(labels)[TWO])
+    estimator.class_weight = weights
+    plmhead.save(estimator, tmp_path / "head", quiet=True)
+    assert plmhead.load(tmp_path / "head").config["class_weight"] == stored
+
+
+def without(name):
+    estimator = fit(TWO)
+    delattr(estimator, name)
+    return estimator
+
+
+def deep(levels):
+    value = 0
+    for _ in range(levels):
+        value = [value]
+    return {"org.example": value}
+
+
+@pytest.mark.parametrize(
+    ("make", "options"),
+    [
+        (lambda: without("n_iter_"), {}),
+        (lambda: without("n_features_in_"), {}),
+        (lambda: fit(TWO), {"embedding": {}}),
+        (lambda: fit(TWO), {"embedding": "esm"}),
+        (lambda: fit(TWO), {"golden_embeddings": np.zeros((6, 3), dtype=np.float32)}),
+        (lambda: fit(TWO), {"golden_embeddings": np.zeros(6)}),
+        (lambda: fit(TWO), {"extensions": deep(5000)}),
+        (lambda: fit(TWO), {"training": ["x"]}),
+        (lambda: fit(TWO), {"assay_thresholds": ["x"]}),
+        (lambda: fit(TWO, class_weight="balanced").set_params(class_weight="foo"), {}),
+    ],
+)
+def test_nothing_foreign_escapes_from_save(tmp_path, make, options):
+    assert code_of(plmhead.save, make(), tmp_path / "head", **options) in {
+        "ESTIMATOR",
+        "METADATA",
+        "FIELD_MISSING",
+        "FIELD_VALUE",
+        "FIELD_TYPE",
+    }
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sparse_model_is_saved_as_the_dense_one(tmp_path):
+    estimator = fit(TWO)
+    plmhead.save(estimator, tmp_path / "dense", quiet=True)
+    plmhead.save(fit(TWO).sparsify(), tmp_path / "sparse", quiet=True)
+    assert (tmp_path / "dense.npz").read_bytes() == (tmp_path / "sparse.npz").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["no\0name", "folder/", b"\xff/none"])
+def test_odd_paths_are_one_of_our_errors(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    assert code_of(plmhead.save, fit(TWO), name, quiet=True) == "OUTPUT"
+    assert code_of(plmhead.load, name) == "FILE_UNREADABLE"
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder"]
+
+
+def test_an_interrupt_between_the_two_files_restores_the_pair(tmp_path, monkeypatch):
+    plmhead.save(fit(TWO), tmp_path / "head", quiet=True)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    replace = os.replace
+
+    def interrupted(source, target):
+        if str(target).endswith("_config.json"):
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        plmhead.save(fit(THREE), tmp_path / "head", quiet=True)
+    monkeypatch.undo()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_file_system_without_hard_links_is_served(tmp_path, monkeypatch):
+    def refused(source, target):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    for y in (TWO, THREE):
+        plmhead.save(fit(y), tmp_path / "head", quiet=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["head.npz", "head_config.json"]
+    assert plmhead.load(tmp_path / "head").link == "softmax"

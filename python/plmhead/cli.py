@@ -37,7 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"plmhead: OUTPUT: cannot write the output: {fault}", file=sys.stderr)
         return 1
     except ImportError as fault:
-        print(f"plmhead: {fault}", file=sys.stderr)
+        missing = (fault.name or "").startswith("sklearn")
+        text = "training needs scikit-learn: pip install 'plmhead[train]'" if missing else fault
+        print(f"plmhead: {text}", file=sys.stderr)
         return 1
 
 

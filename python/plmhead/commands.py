@@ -63,6 +63,11 @@ def _show(members: dict[str, Any], as_json: bool) -> None:
         print(f"{name:{width}}  {value if plain else compact(value)}")
 
 
+def _warn(text: str | None) -> None:
+    if text:
+        print(f"plmhead: warning: {text}", file=sys.stderr)
+
+
 def description(artifact: str, head: Head) -> dict[str, Any]:
     """The object of `inspect`."""
     config = head.config
@@ -215,7 +220,7 @@ def _progress(what: str) -> Any:
 
 def run_predict(options: argparse.Namespace) -> None:
     from .data import read_table
-    from .encode import check_contract, check_golden
+    from .encode import check_contract, check_golden, random_weights_warning
 
     head = load(options.artifact)
     head.threshold_in_force(options.threshold, options.assay_type)  # a bad threshold is said before any embedding
@@ -229,6 +234,7 @@ def run_predict(options: argparse.Namespace) -> None:
         options.data, need_labels=False, sequence_column=options.sequence_column, too_long=contract["too_long"]
     )
     encoder = _encoder_of(contract, options)
+    _warn(random_weights_warning(contract["checkpoint"]))
     check_contract(encoder, contract)
     check_golden(encoder, head.config, head.coef, head.intercept)
     X = encoder.embed(table.sequences, options.batch_size, _progress("embedding"))
@@ -350,9 +356,11 @@ def _refuse_unused(options: argparse.Namespace, content: dict[str, Any]) -> None
 
 
 def _train_with_torch(content: dict[str, Any]) -> None:
+    from .encode import random_weights_warning
     from .pipeline import train_model
     from .train import metrics_table
 
+    _warn(random_weights_warning(content.get("model", {}).get("name")))
     results = train_model(content, progress=_progress)
     cross = {"scores": {name.removeprefix("cv_"): score for name, score in results["cv_metrics"].items()}}
     options = results["config"]["classifier"]
@@ -364,7 +372,7 @@ def _train_with_torch(content: dict[str, Any]) -> None:
 
 def _train_with_onnx(options: argparse.Namespace, content: dict[str, Any]) -> None:
     """The road without torch: an encoder that runs in onnxruntime, or embeddings made elsewhere; two or more classes."""
-    from .encode import golden_embeddings
+    from .encode import golden_embeddings, random_weights_warning
     from .pipeline import facts, rehearse, settings_of
     from .settings import check_config, with_changes
     from .train import metrics_table, train
@@ -388,6 +396,7 @@ def _train_with_onnx(options: argparse.Namespace, content: dict[str, Any]) -> No
     settings = settings_of(config)
     rehearse(y, settings, members)  # what would be refused at the end is refused before the first embedding
     _make_folder(out.parent)
+    _warn(None if encoder is None else random_weights_warning(encoder.name))
     X = embed()
     trained = train(X, y, settings, _progress("cross-validation"))
     print(metrics_table(trained.metrics))

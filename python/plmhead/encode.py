@@ -162,6 +162,13 @@ class Encoder(BaseEncoder):
         return pooled
 
 
+def random_weights_warning(name: str | None) -> str | None:
+    """What to tell people who use one of the shipped small encoders; None for any other."""
+    if name not in {entry["name"] for entry in list_encoders()}:
+        return None
+    return f"the encoder {name} has random weights: for trying things, not for science"
+
+
 def list_encoders() -> list[dict[str, Any]]:
     """Return the entries of the encoders that ship with the package: name, family, dimension, note and digests."""
     entries: list[dict[str, Any]] = json.loads((_package_folder() / "encoders.json").read_text(encoding="utf-8"))

@@ -55,6 +55,10 @@ class Head:
         self.npz_sha256 = npz_sha256
         self.classes.setflags(write=False)
 
+    def __repr__(self) -> str:
+        verified = "verified" if self.verified else "not verified"
+        return f"<plmhead.Head {self.link}, {self.n_features_in} features, classes {self.classes.tolist()}, {verified}>"
+
     @property
     def threshold(self) -> float | None:
         """The stored decision threshold; None for softmax."""

@@ -118,6 +118,9 @@ def _formula(fitted: Fitted, X: Floats) -> tuple[Floats, Floats]:
 def widened(estimator: Any) -> Any:
     """A copy of the estimator that computes in float64 whatever it was fitted in; scikit-learn follows the dtype of coef_."""
     twin = copy.deepcopy(estimator)
+    model = twin.steps[-1][1] if hasattr(twin, "steps") else twin
+    if hasattr(model.coef_, "toarray"):  # sparsify() of scikit-learn
+        model.coef_ = model.coef_.toarray()
     for step in [step for _, step in twin.steps] if hasattr(twin, "steps") else [twin]:
         for name in ("coef_", "intercept_", "mean_", "scale_"):
             if getattr(step, name, None) is not None:

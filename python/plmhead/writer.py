@@ -240,7 +240,7 @@ def seal(members: Mapping[str, Any]) -> bytes:
     try:
         lines = [f"  {_text(name)}: {_member_text(members[name])},\n" for name in ordered]
         head = ("{\n" + "".join(lines) + "  ").encode("utf-8")
-    except (TypeError, ValueError) as fault:
+    except (TypeError, ValueError, RecursionError) as fault:
         raise InputError(
             "METADATA", "config", f"found a value that JSON cannot hold ({fault}), expected JSON"
         ) from None
