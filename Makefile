@@ -7,7 +7,8 @@ RUST := rust-loader/target/release/plmhead
 JS := js-loader/node_modules/.installed
 TESTEES := --testee "$(PY) -m plmhead testee" --testee "$(RUST) testee" --testee "node js-loader/src/cli.js testee"
 
-.PHONY: setup rust demo demo-selfcheck test lint conformance conformance-check conformance-selftest clean
+.PHONY: setup rust demo demo-selfcheck test lint conformance conformance-check conformance-selftest conformance-proof \
+	conformance-deletions clean
 
 setup: .venv/.installed rust $(JS)
 
@@ -57,6 +58,13 @@ conformance-check: setup
 
 conformance-selftest: setup
 	$(PY) -m conformance.selftest
+
+# Minutes, not seconds: apart from make test. The proof does not pass yet; conformance/README.md says why.
+conformance-proof: setup
+	$(PY) -m conformance.proof --stop-after 3
+
+conformance-deletions: setup
+	$(PY) -m conformance.proof.deletions
 
 clean:
 	rm -rf .venv .venv-oldest .venv-newest rust-loader/target js-loader/node_modules js-loader/types demo-out

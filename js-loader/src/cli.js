@@ -227,7 +227,10 @@ function json(value) {
 
 /** @param {Record<string, unknown>} members */
 function lines(members) {
-  return Object.entries(members).map(([name, value]) => `${name} ${json(value)}`).join('\n')
+  const width = Math.max(...Object.keys(members).map((name) => name.length))
+  // A string from a hostile file must not move the cursor or begin a line of its own.
+  const bare = (/** @type {unknown} */ value) => (typeof value === 'string' && !/\p{C}/u.test(value) ? value : json(value))
+  return Object.entries(members).map(([name, value]) => `${name.padEnd(width)}  ${bare(value)}`).join('\n')
 }
 
 /**

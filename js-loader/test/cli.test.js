@@ -57,8 +57,8 @@ test('inspect --json is one line with the members in order', () => {
 
 test('inspect without --json has one member a line', () => {
   const { stdout } = run('inspect', 'softmax')
-  assert.match(stdout, /^name "softmax"\nformat_version "1\.0"\nverified true\n/)
-  assert.match(stdout, /\nclasses \["a","b","\u03b2c"\]\nn_iter \[12\]\nthreshold null\nassay_thresholds null\n/)
+  assert.match(stdout, /^name              softmax\nformat_version    1\.0\nverified          true\n/)
+  assert.match(stdout, /\nclasses           \["a","b","\u03b2c"\]\nn_iter            \[12\]\nthreshold         null\nassay_thresholds  null\n/)
 })
 
 test('labels are printed with all their digits, floats with one decimal', () => {
@@ -69,7 +69,7 @@ test('labels are printed with all their digits, floats with one decimal', () => 
 test('verify', () => {
   const { stdout: verified } = run('verify', 'model_config.json', '--json')
   assert.deepEqual(JSON.parse(verified), { name: 'model', ok: true, format_version: '1.0', verified: true })
-  assert.equal(run('verify', 'model', '--require-verified').stdout, 'name "model"\nok true\nformat_version "1.0"\nverified true\n')
+  assert.equal(run('verify', 'model', '--require-verified').stdout, 'name            model\nok              true\nformat_version  1.0\nverified        true\n')
   writeFileSync(join(folder, 'bad.npz'), npz.subarray(0, -1))
   symlinkSync('model_config.json', join(folder, 'bad_config.json'))
   refused(['verify', 'bad'], 1, /^plmhead: NPZ_DIGEST \(\/npz_sha256\): found .*\nremedy: fetch both files again/)

@@ -12,8 +12,10 @@ from typing import Any, TextIO
 import numpy as np
 
 from . import __version__, score
+from .config import MAX_CONFIG_BYTES
 from .errors import FormatError, InputError
-from .head import Head, from_bytes
+from .head import Head, from_bytes, read_file
+from .zip import MAX_NPZ_BYTES
 
 
 def label_object(label: Any) -> dict[str, str]:
@@ -66,7 +68,8 @@ class Testee:
         return {"protocol": 1, "testee": testee, "format_versions": ["0", "1.0"], "profiles": ["strict"]}
 
     def load(self, request: dict[str, Any]) -> dict[str, Any]:
-        head = from_bytes(Path(request["npz"]).read_bytes(), Path(request["config"]).read_bytes())
+        config = read_file(Path(request["config"]), "config", MAX_CONFIG_BYTES)
+        head = from_bytes(read_file(Path(request["npz"]), "npz", MAX_NPZ_BYTES), config)
         self.count += 1
         self.models[f"m{self.count}"] = head
         return {"model": f"m{self.count}"}

@@ -153,7 +153,9 @@ fn print_members(members: &[(&str, String)], json: bool, output: &mut impl Write
     let width = members.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     for (name, value) in members {
         let parsed = Value::parse(value.as_bytes()).ok();
-        let bare = parsed.as_ref().and_then(Value::as_str).unwrap_or(value);
+        // A string from a hostile file must not move the cursor or begin a line of its own.
+        let bare = parsed.as_ref().and_then(Value::as_str).filter(|text| !text.chars().any(char::is_control));
+        let bare = bare.unwrap_or(value);
         writeln!(output, "{name:width$}  {bare}")?;
     }
     Ok(())
