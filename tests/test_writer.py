@@ -373,13 +373,9 @@ def deep(levels):
     ],
 )
 def test_nothing_foreign_escapes_from_save(tmp_path, make, options):
-    assert code_of(plmhead.save, make(), tmp_path / "head", **options) in {
-        "ESTIMATOR",
-        "METADATA",
-        "FIELD_MISSING",
-        "FIELD_VALUE",
-        "FIELD_TYPE",
-    }
+    # The deep value: json gives up on it (METADATA) or not, by the version of Python; then the loader refuses it (JSON_LIMIT).
+    ours = {"ESTIMATOR", "METADATA", "FIELD_MISSING", "FIELD_VALUE", "FIELD_TYPE", "JSON_LIMIT"}
+    assert code_of(plmhead.save, make(), tmp_path / "head", **options) in ours
     assert list(tmp_path.iterdir()) == []
 
 
