@@ -64,7 +64,7 @@ def binary32(x: list[float], w: list[float], b: float) -> float:
     return float(s + numpy.float32(b))
 
 
-def library_exp(v: float) -> float:
+def libm_exp(v: float) -> float:
     try:
         return math.exp(v)
     except OverflowError:
@@ -94,15 +94,15 @@ def softmax(z: list[float], exp: Exp) -> list[float]:
 
 
 VARIANTS: dict[str, tuple[Sum, Exp, Callable[[float, Exp], list[float]]]] = {
-    "from-left": (from_left, library_exp, sigma_by_one),
-    "reversed": (reversed_order, library_exp, sigma_by_two),
+    "from-left": (from_left, libm_exp, sigma_by_one),
+    "reversed": (reversed_order, libm_exp, sigma_by_two),
     "intercept-first": (intercept_first, numpy_exp, sigma_by_one),
     "pairwise": (pairwise, numpy_exp, sigma_by_two),
-    "fused": (fused, library_exp, sigma_by_one),
+    "fused": (fused, libm_exp, sigma_by_one),
     "dot": (dot, numpy_exp, sigma_by_two),
-    "compensated": (compensated, library_exp, sigma_by_one),
-    "wide": (wide, library_exp, sigma_by_two),
-    "binary32": (binary32, library_exp, sigma_by_one),
+    "compensated": (compensated, libm_exp, sigma_by_one),
+    "wide": (wide, libm_exp, sigma_by_two),
+    "binary32": (binary32, libm_exp, sigma_by_one),
 }
 
 
