@@ -72,6 +72,34 @@ def agreement(suite: Suite) -> None:
         config("class_weight", value={"neg": 1, "Pos": 1}),
         STRING,
     )
+    reject(
+        "class-weight-text-order",
+        "G2",
+        "/class_weight/a",
+        "names in the order of the classes, for strings and in the middle too",
+        "class_weight names b, c, a for the classes b, a, c",
+        config("class_weight", value={"b": 1, "c": 1, "a": 1}),
+        "class/softmax-text",
+    )
+    reject(
+        "class-weight-bool-order",
+        "G2",
+        "/class_weight/true",
+        "names in the order of the classes, for booleans too",
+        "class_weight names false, true for the classes true, false",
+        config("class_weight", value={"false": 1, "true": 1}),
+        "class-weight/bool-one",
+    )
+    for name in ("True", "1"):
+        reject(
+            f"class-weight-bool-{name.lower()}",
+            "G2",
+            f"/class_weight/{name}",
+            "the keys of booleans are true and false",
+            f"class_weight names {name}",
+            config("class_weight", value={name: 1}),
+            "class-weight/bool-one",
+        )
     for j in (0, 7):
         for part, more in (("decision", ["0" * 16] * 2), ("probability", ["0" * 16] * 3)):
             reject(
@@ -219,6 +247,14 @@ def self_tests(suite: Suite) -> None:
         "records are compared in their order",
         "record 1: probability wrong; record 4: decision wrong",
         lambda p: (bump(1, "probability")(p), bump(4, "decision")(p)),
+    )
+    reject(
+        "order-between-softmax",
+        "/self_test/2/probability",
+        "records are compared in their order, for softmax too",
+        "record 2: probability wrong; record 5: decision wrong",
+        lambda p: (bump(2, "probability")(p), bump(5, "decision", 1)(p)),
+        SOFTMAX,
     )
 
 

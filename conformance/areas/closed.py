@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ..pair import Pair
 from ..suite import Suite
-from .base import FULL, PLAIN, SOFTMAX
+from .base import FULL, PLAIN, SOFTMAX, STRING
 from .edits import escape, node_at, put
 from .fields import slug_of
 
@@ -175,6 +175,49 @@ def dependent(suite: Suite) -> None:
         PLAIN,
         golden=[{}] * 6,
     )
+    reject(
+        "elasticnet-without-ratio-softmax",
+        "F1",
+        "FIELD_VALUE",
+        "/l1_ratio",
+        "elasticnet has an l1_ratio, for softmax too",
+        "penalty elasticnet, l1_ratio null",
+        SOFTMAX,
+        penalty="elasticnet",
+        l1_ratio=None,
+    )
+    reject(
+        "golden-without-embedding-softmax",
+        "F1",
+        "FIELD_VALUE",
+        "/golden",
+        "golden is null when embedding is, for softmax too",
+        "golden of six wrong records with embedding null",
+        SOFTMAX,
+        golden=[{}] * 6,
+    )
+    for name, value in (("number", 5), ("text", "x"), ("array", [])):
+        reject(
+            f"softmax-with-decision-{name}",
+            "F1",
+            "FIELD_TYPE",
+            "/decision",
+            "decision is an object or null for softmax too: its type comes before its agreement with link",
+            f"decision {value!r} with softmax",
+            SOFTMAX,
+            decision=value,
+        )
+    for name, base in (("softmax", SOFTMAX), ("string", STRING)):
+        reject(
+            f"penalty-none-{name}",
+            "F1",
+            "FIELD_VALUE",
+            "/penalty",
+            "the penalty none of old scikit-learn is not in the list: null is",
+            "penalty none",
+            base,
+            penalty="none",
+        )
     for name, value in (("esm_model", "a"), ("esm_revision", "b"), ("batch_size", 1), ("device", "cpu")):
         reject(
             f"no-embedding-{name.replace('_', '-')}",

@@ -99,6 +99,18 @@ def sigmoid_grid(suite: Suite) -> None:
         version_1(head),
         [Predict(Rows([[v] for z in edges for v in (z, z ^ SIGN)]))],
     )
+    for name, bits, weight in (
+        ("", [0xBFD62E420A7D3DA9, 0xBFD62E42C2BA92BC], ONE),
+        ("-halved", [0xBFD62E42E0614542], dyadic(1, -1)),
+    ):
+        doubled = [b + 0x0010000000000000 * (weight != ONE) for b in bits]
+        suite.accept(
+            f"sigmoid/reduction-edge{name}",
+            "P4",
+            "decisions whose high word is 0x3fd62e42, the last of the first interval: the next interval's reduction rounds otherwise",
+            version_1(Head([[weight]], [ZERO])),
+            [Predict(Rows([[b] for b in doubled]))],
+        )
     rng = SplitMix64(0x516)
     rows = [[rng.real(53, 1 + i % 10)] for i in range(64)]
     suite.accept(

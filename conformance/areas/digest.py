@@ -6,7 +6,7 @@ from collections.abc import Callable
 from ..pair import version_1
 from ..suite import Suite
 from ..zip_bytes import Entry
-from .base import PLAIN, SOFTMAX, rng_head, rows
+from .base import PLAIN, SOFTMAX, V0, rng_head, rows
 from .edits import Edit
 
 NPZ_LIMIT = 150994944
@@ -98,6 +98,20 @@ def sizes_and_digest(suite: Suite) -> None:
         lambda p: None,
         prepend={"npz": NPZ_LIMIT - size},
     )
+    for word, limit in (("config", 1048576), ("npz", NPZ_LIMIT)):
+        name = "model_config.json" if word == "config" else "model.npz"
+        for version, base in (("", SOFTMAX), ("-v0", V0)):
+            suite.reject(
+                f"limit/{word}-size-1{version or '-softmax'}",
+                "R2",
+                "FILE_SIZE",
+                word,
+                "one byte over the limit, whatever the file is",
+                base,
+                "spaces in front",
+                lambda p: None,
+                prepend={word: limit + 1 - len(suite.cases[base].files[name])},
+            )
     digest = {
         "data-bit": ("one bit of a coefficient", flip(170)),
         "crc-follows": ("one bit of n_iter's data with its CRC-32 corrected", None),

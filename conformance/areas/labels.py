@@ -15,6 +15,7 @@ def label_cases(suite: Suite) -> None:
         ("int64-extremes", "<i8", [-(2**63), 2**63 - 1], "the ends of int64"),
         ("negative", "<i8", [-1, 1], "a negative label"),
         ("beyond-2-53", "<i8", [2**53 + 1, 2**53], "integers that binary64 cannot tell apart"),
+        ("beyond-minus-2-53", "<i8", [-(2**53) - 1, 2**62 + 1], "integers that binary64 rounds, where no two meet"),
         ("reversed", "<i8", [1, 0], "the order of classes is the file's: it is not sorted"),
         ("float", "<f8", [from_decimal("-3.0"), from_decimal("7.0")], "integral floats stay floats"),
         ("float-extremes", "<f8", [from_int(-(2**53)), from_int(2**53)], "floats at the ends of the range"),
@@ -44,6 +45,8 @@ def label_cases(suite: Suite) -> None:
         ),
         ("property-names", "<U11", ["__proto__", "constructor"], "names that objects of a language have already"),
         ("case-twins", "<U3", ["Pos", "pos"], "labels are compared exactly"),
+        ("nfd", "<U3", ["e\u0301x", "\u1100\u1161"], "decomposed letters stay decomposed"),
+        ("spaces", "<U2", [" a", "a "], "spaces at the ends of a label are its own"),
     ]
     for name, dtype, labels, why in sets:
         head = replace(base, labels=labels, classes_dtype=dtype)
@@ -54,6 +57,18 @@ def label_cases(suite: Suite) -> None:
         "A3",
         "four string classes in an order that no sort gives",
         version_1(soft),
+        rows(soft, m=6),
+    )
+    soft = replace(rng_head(0x1AE, 3, 3), labels=["a", "A", "b"], classes_dtype="<U1")
+    suite.accept(
+        "class/softmax-case", "A3", "three classes, two of which differ by case", version_1(soft), rows(soft, m=6)
+    )
+    soft = replace(rng_head(0x1AF, 3, 3), labels=["b", "a", "c"], classes_dtype="<U1")
+    suite.accept(
+        "class/softmax-text",
+        "A3",
+        "three string classes with weights",
+        version_1(soft, class_weight={"b": 1, "a": Raw("0.25"), "c": 2}),
         rows(soft, m=6),
     )
     soft = replace(rng_head(0x1AD, 3, 3), labels=[from_int(v) for v in (2, 0, -1)], classes_dtype="<f8")
@@ -70,6 +85,7 @@ def class_weight_cases(suite: Suite) -> None:
         ("int-order", soft, {"10": 1, "2": Raw("0.5"), "-1": 3}),
         ("float", replace(base, labels=[from_int(-3), from_int(10)], classes_dtype="<f8"), {"-3": 1, "10": 2}),
         ("bool", replace(base, labels=[False, True], classes_dtype="|b1"), {"false": Raw("1.5"), "true": 1}),
+        ("bool-one", replace(base, labels=[True, False], classes_dtype="|b1"), {"true": Raw("0.5")}),
         ("text", replace(base, labels=["b", ""], classes_dtype="<U1"), {"b": 1, "": Raw("5e-324")}),
         (
             "property-names",

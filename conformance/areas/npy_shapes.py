@@ -32,6 +32,21 @@ def dimensions(suite: Suite) -> None:
             member,
         )
     reject(
+        "intercept-0d-f4",
+        "intercept has one dimension, as <f4 too",
+        "intercept () of dtype <f4",
+        head_edit("intercept", "<f4", (), data=bytes(4)),
+        "intercept",
+    )
+    reject(
+        "intercept-0d-string-labels",
+        "intercept has one dimension; () is for version 0",
+        "intercept ()",
+        head_edit("intercept", "<f8", ()),
+        "intercept",
+        STRING,
+    )
+    reject(
         "v0-intercept-2d",
         "version 0: an intercept of shape () or (1,)",
         "intercept (1, 1)",

@@ -64,6 +64,38 @@ def labels(suite: Suite) -> None:
         stored,
         [Predict(grid), Predict(grid, threshold=real("0.5")), Predict(grid, threshold=real("0"))],
     )
+    tail = Rows([[v] for v in reals("-40", "-41", "-50", "-700")])
+    suite.accept(
+        "label/small-probability",
+        "P6",
+        "p1 near 1e-18 is above a threshold of 0 or 1e-18: it is not found as 1 - p0, which is 0",
+        version_1(head),
+        [Predict(tail, threshold=real(t)) for t in ("0", "1e-18", "1e-21")],
+    )
+    suite.accept(
+        "label/small-threshold",
+        "P6",
+        "the same with the threshold of the file and of an assay",
+        version_1(head, threshold=Raw("1e-18"), assays={"low": Raw("1e-300")}),
+        [Predict(tail), Predict(tail, assay_type="low")],
+    )
+    suite.accept(
+        "label/assay-over-argument",
+        "P7",
+        "an assay type overrides an argument of 0 and of 1",
+        version_1(Head([[real("-2")]], [ONE]), assays={"strict": Raw("0.999"), "lax": Raw("0.001")}),
+        [Predict(grid, threshold=real(t), assay_type=name) for t in ("0", "1") for name in ("strict", "lax")],
+    )
+    suite.accept(
+        "label/assay-case-twins",
+        "P7",
+        "names that differ by case, by normalisation or by a space are different assay types",
+        version_1(
+            head,
+            assays={"a": Raw("0.1"), "A": Raw("0.9"), "\u00e9": Raw("0.2"), "e\u0301": Raw("0.8"), "a ": Raw("0.5")},
+        ),
+        [Predict(grid, assay_type=name) for name in ("a", "A", "\u00e9", "e\u0301", "a ")],
+    )
     both = version_1(head, threshold=Raw("0.25"), assays={**ASSAYS, "CIC": Raw("1"), "zero": Raw("0")})
     suite.accept(
         "label/assay-type",
@@ -143,6 +175,21 @@ def input_errors(suite: Suite) -> None:
         "one column too few or too many is an error, also without rows, and the head still works after it",
         pair,
         [Predict(Rows([rng.row(4)])), Predict(Rows([rng.row(6)])), Predict(Rows([], cols=4)), Predict(Rows([good]))],
+    )
+    wide, soft4 = rng.row(8), softmax_head(4)
+    suite.accept(
+        "input/column-more",
+        "P1",
+        "one column too many, also where the number of values is a multiple of the features",
+        version_1(Head([wide[:7]], [ZERO])),
+        [Predict(Rows([wide])), Predict(Rows([wide] * 7)), Predict(Rows([wide[:7]]))],
+    )
+    suite.accept(
+        "input/column-more-softmax",
+        "P1",
+        "one column too many and too few for a softmax head, in binary32",
+        version_1(soft4),
+        [Predict(Rows([integers(*range(c))], "f4")) for c in (5, 3, 4)],
     )
     suite.accept(
         "input/transposed",
@@ -244,6 +291,24 @@ def input_errors(suite: Suite) -> None:
         ],
     )
     suite.accept(
+        "input/nonfinite-before-threshold",
+        "P7",
+        "NaN in the rows comes before a threshold of 2 and before an assay type that is none",
+        pair,
+        [Predict(bad_row, threshold=real("2")), Predict(bad_row, assay_type="none"), Predict(bad_row, threshold=NAN)],
+    )
+    suite.accept(
+        "input/overflow-before-assay",
+        "P7",
+        "a decision that overflows comes before an assay type that is none, for softmax before any threshold",
+        version_1(Head([[real("1e200")], [ONE], [ZERO]], integers(0, 0, 0), labels=[0, 1, 2])),
+        [
+            Predict(Rows([[real("1e200")]]), assay_type="none"),
+            Predict(Rows([[real("1e200")]]), threshold=real("0.5")),
+            Predict(Rows([[ONE]]), threshold=real("0.5"), assay_type="none"),
+        ],
+    )
+    suite.accept(
         "input/assay-unknown",
         "P7",
         "an unknown assay type is an error; names are compared exactly",
@@ -259,5 +324,16 @@ def input_errors(suite: Suite) -> None:
             Predict(Rows([reals("1", "2", "3")]), threshold=real("0.5")),
             Predict(Rows([reals("1", "2", "3")]), assay_type="ELISA"),
             Predict(Rows([reals("1", "2", "3")])),
+        ],
+    )
+    suite.accept(
+        "input/softmax-threshold-rows",
+        "P7",
+        "softmax takes no threshold, with any number of rows",
+        version_1(soft4),
+        [
+            Predict(Rows([integers(*range(4))] * m, cols=4), threshold=t)
+            for m in (0, 2)
+            for t in (ZERO, real("0.5"), ONE)
         ],
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from ..pair import Pair
 from ..suite import Suite
 from .base import PLAIN
-from .edits import Edit, text
+from .edits import Edit, edit_config, text
 
 
 def digits(data: bytes) -> slice:
@@ -34,6 +34,15 @@ def seals(suite: Suite) -> None:
         "the seal inside extensions",
         lambda p: (unsealed(p), p.config.update(extensions={"config_sha256": "0" * 64})),
     )
+    for name, edit in (("absent", {"C": ...}), ("wrong", {"C": "x"})):
+        reject(
+            f"missing-before-field-{name}",
+            "D1",
+            "FIELD_MISSING",
+            "the digest's absence comes before any field",
+            f"leave the seal out; C {name}",
+            lambda p, edit=edit: (unsealed(p), edit_config(p, **edit)),
+        )
     forms: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
         "upper-case": ("digits A-F", lambda b: b[:-68] + b[digits(b)].upper() + b[-4:]),
         "no-last-newline": ("the last LF removed", lambda b: b[:-1]),
@@ -78,6 +87,14 @@ def seals(suite: Suite) -> None:
         'the digest first, and a last member named x"config_sha256',
         look_alike,
     )
+    reject(
+        "look-alike-backslash",
+        "D2",
+        "CONFIG_SEAL",
+        "the same with a name that begins with an escaped backslash",
+        'the digest first, and a last member named \\"config_sha256',
+        lambda p: look_alike(p, b'"\\\\\\'),
+    )
     changes: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
         "one-digit": (
             "one digit of the digest changed",
@@ -102,6 +119,7 @@ def first_member(pair: Pair) -> None:
     pair.config = {"config_sha256": "0" * 64, **pair.config, "npz_sha256": "0" * 64}
 
 
-def look_alike(pair: Pair) -> None:
+def look_alike(pair: Pair, begin: bytes = b'"x\\') -> None:
+    """`begin` is the begin of a name that goes on with the quote of the seal's name."""
     pair.config = {"config_sha256": "0" * 64, **pair.config}
-    pair.edit_text.append(lambda b: redigest(b[:-86] + b'"x\\' + b[-86:]))
+    pair.edit_text.append(lambda b: redigest(b[:-86] + begin + b[-86:]))

@@ -15,6 +15,13 @@ def encoding(suite: Suite) -> None:
         "put EF BB BF first",
         lambda p: p.edit_body.append(lambda b: b"\xef\xbb\xbf" + b),
     )
+    reject(
+        "bom-version-1",
+        "a byte order mark is refused in version 1 too, sealed or not",
+        "put EF BB BF first",
+        lambda p: p.edit_body.append(lambda b: b"\xef\xbb\xbf" + b),
+        base=PLAIN,
+    )
     reject("utf16", "UTF-16 is not UTF-8", "encode as UTF-16 with BOM", text(lambda b: b.decode().encode("utf-16")))
     reject(
         "utf16-no-bom",
@@ -112,6 +119,34 @@ def syntax(suite: Suite) -> None:
     }
     for name, token in values.items():
         reject(name, "a spelling that the grammar of JSON does not have", f"a value {token!r}", member_0(token))
+    for name, (old, new) in {
+        "root-missing-comma": (',\n  "penalty"', ' "penalty"'),
+        "root-semicolon": (',\n  "penalty"', ';\n  "penalty"'),
+        "root-missing-colon": ('"C": 1.0', '"C" 1.0'),
+        "root-equals": ('"C": 1.0', '"C"=1.0'),
+        "root-colon-semicolon": ('"C": 1.0', '"C";1.0'),
+        "root-name-no-quote": ('"C": 1.0', 'xC": 1.0'),
+        "root-name-apostrophe": ('"C": 1.0', "'C\": 1.0"),
+        "root-name-end": ('"C": 1.0', '"C: 1.0'),
+    }.items():
+        for version, base in (("", PLAIN), ("-v0", V0)):
+            reject(
+                f"{name}{version}",
+                "between and within members",
+                f"{old!r} becomes {new!r}",
+                swap(old, new),
+                base=base,
+            )
+    for name, token in {
+        "nested-missing-comma": '{"a": 1 "b": 2}',
+        "nested-semicolon": '{"a": 1; "b": 2}',
+        "nested-colon-comma": '{"a", 1}',
+        "nested-name-no-quote": '{xa": 1}',
+        "array-semicolon": "[1; 2]",
+        "array-colon": "[1: 2]",
+        "array-missing-comma-texts": '["a" "b"]',
+    }.items():
+        reject(name, "between and within members and elements", f"a value {token}", member_0(token))
     reject(
         "unclosed-string",
         "a string that runs to the end of the file",
@@ -276,6 +311,14 @@ def limits(suite: Suite) -> None:
         "one value more than 32,768",
         "an array of zeros in an extension",
         member("[" + ",".join(["0"] * (room + 1)) + "]"),
+    )
+    room_0 = 32768 - values_in(suite.pairs[V0]) - 1
+    reject(
+        "values-32769-object",
+        "one value more than 32,768, an object, in version 0",
+        "an array of zeros that ends with an object",
+        member_0("[" + "0," * room_0 + "{}]"),
+        base=V0,
     )
     suite.reject(
         "limit/no-value-32769",

@@ -2,7 +2,7 @@
 
 from ..json_bytes import Raw
 from ..pair import Pair, version_0, version_1
-from ..suite import Suite
+from ..suite import Predict, Suite
 from .base import rng_head, rows
 from .edits import Edit, member, swap
 
@@ -119,6 +119,27 @@ def accept_text(suite: Suite) -> None:
         version_1(head),
         member("[" * 13 + "]" * 13 + ', "org.y": ' + "[" * 14 + "0" + "]" * 14),
     )
+    accept(
+        "text/depth-16-objects",
+        "T6",
+        "objects down to depth 16, in version 0 too",
+        version_0(head),
+        swap("{\n", '{\n  "x": ' + '{"a":' * 14 + "{}" + "}" * 14 + ",\n"),
+    )
+    for name, high, low, letter in (
+        ("plane-1", "\\ud835", "\\udd38", "\U0001d538"),
+        ("plane-15", "\\uDBBF", "\\uDFFD", "\U000ffffd"),
+    ):
+        pair = version_1(head, assays={letter: Raw("0.25"), letter * 2: Raw("0.75")})
+        swap(f'"{letter}"', f'"{high}{low}"')(pair)
+        swap(f'"{letter * 2}"', f'"{high}{low}{letter}"')(pair)
+        suite.accept(
+            f"text/pair-in-name-{name}",
+            "T3",
+            "a surrogate pair whose high half is odd, in a name that is reported and asked for",
+            pair,
+            [Predict(rows(head)[0].x, assay_type=letter * n) for n in (1, 2)],
+        )
     count = values_in(version_1(head))
     accept(
         "text/values-32768",

@@ -3,7 +3,7 @@
 from ..ieee import INF, SIGN, from_decimal, from_int
 from ..npy_bytes import words
 from ..suite import Suite
-from .base import FLOAT, SOFTMAX, STRING, V0
+from .base import FLOAT, SOFTMAX, STRING, V0, WIDE
 from .edits import Edit, data_edit, head_edit, patch, rejecter
 from .predict import NAN
 
@@ -37,6 +37,19 @@ def values(suite: Suite) -> None:
             f"n_features_in {value}",
             patch("n_features_in", 0, value),
             "n_features_in",
+        )
+    for slug, value, base in (
+        ("softmax-plus", 2**32 + 4, SOFTMAX),
+        ("wide-plus", 2**32 + 20, WIDE),
+        ("wide", 2**63 - 1, WIDE),
+    ):
+        reject(
+            f"n-features-{slug}-2-32" if "plus" in slug else f"n-features-{slug}-max",
+            "n_features_in is compared with all its 64 bits",
+            f"n_features_in {value}",
+            patch("n_features_in", 0, value),
+            "n_features_in",
+            base,
         )
     reject("n-iter-negative", "a count of iterations is not negative", "n_iter -1", patch("n_iter", 0, -1, 4), "n_iter")
     reject(

@@ -199,6 +199,15 @@ def local(suite: Suite) -> None:
         "local name coeF.npy",
         lambda p: setattr(p.archive.entries[0], "local_name", b"coeF.npy"),
     )
+    for i, name in ((1, b"intercepT.npy"), (2, b"blasses.npy"), (4, b"n_itar.npy")):
+        reject(
+            f"name-{i}",
+            "Z4",
+            "ZIP_LOCAL",
+            "a local name of the same length with another letter",
+            f"local name {name.decode()}",
+            lambda p, i=i, name=name: setattr(p.archive.entries[i], "local_name", name),
+        )
     reject(
         "name-swapped",
         "Z4",
