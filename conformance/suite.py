@@ -89,12 +89,16 @@ class Suite:
         mutation: str,
         edit: Callable[[Pair], object],
         prepend: dict[str, int] | None = None,
+        until: str | None = None,
     ) -> None:
+        """Add a case with one fault. `until`: the newest version of a reader for which the case holds."""
         pair = copy.deepcopy(self.pairs[base])
         edit(pair)
         record: dict[str, object] = {"id": case_id, "kind": "reject", "clause": clause, "why": why}
         if prepend:
             record["prepend"] = prepend
+        if until:
+            record["until"] = until
         record.update(code=code, where=where, base=base, mutation=mutation)
         case = Case(case_id, record)
         case.files["model.npz"], case.files["model_config.json"] = pair.files()

@@ -24,9 +24,17 @@ V1_NAMES = (
 
 def versions(suite: Suite) -> None:
     def reject(
-        slug: str, clause: str, code: str, where: str, why: str, mutation: str, edit: Edit, base: str = PLAIN
+        slug: str,
+        clause: str,
+        code: str,
+        where: str,
+        why: str,
+        mutation: str,
+        edit: Edit,
+        base: str = PLAIN,
+        until: str | None = None,
     ) -> None:
-        suite.reject(f"version/{slug}", clause, code, where, why, base, mutation, edit)
+        suite.reject(f"version/{slug}", clause, code, where, why, base, mutation, edit, until=until)
 
     for name, data in {
         "array": b"[]",
@@ -175,6 +183,7 @@ def versions(suite: Suite) -> None:
         "the file asks for the next minor",
         "format_version and min_reader are 1.1",
         lambda p: p.config.update(format_version="1.1", min_reader="1.1"),
+        until="1.0",
     )
     reject(
         "reader-1-9999",
