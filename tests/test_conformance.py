@@ -47,7 +47,7 @@ def test_case(case):
     testee.models["m"] = from_bytes(npz, config)
     assert testee.answer({"op": "describe", "model": "m"}) == {"ok": True, **expected["describe"]}
     for prediction in expected["predictions"]:
-        x = {**prediction["x"], "path": SUITE / case["path"] / prediction["x"]["path"]}
+        x = {**prediction["x"], "path": str(SUITE / case["path"] / prediction["x"]["path"])}
         answer = testee.answer({"op": "predict", "model": "m", **prediction, "x": x})
         if "error" in prediction:
             assert {name: answer["error"][name] for name in ("code", "where")} == prediction["error"]

@@ -1,9 +1,9 @@
 // The conformance protocol of conformance/README.md: one JSON object a line in, one a line out, in order.
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
+import { readFileSync, statSync } from 'node:fs'
 import { isFormatError, isInputError, printable } from './errors.js'
 import { shapeError } from './input.js'
+import { JsonNumber, parseJson } from './json.js'
 import { load } from './load.js'
 import { readPairOfPaths } from './node.js'
 import { bitsOf, fromBits } from './score.js'
@@ -21,13 +21,29 @@ const MAXIMUM_LINE = 60000
  */
 export async function runTestee(input, output) {
   const session = new Session()
-  for await (const line of createInterface({ input, crlfDelay: Infinity })) {
+  for await (const line of lines(input)) {
     const answer = session.answer(line)
     if (answer === null) break
     output.write(`${answer}\n`)
   }
   // An open pipe would keep the process alive after `shutdown`.
   input.destroy()
+}
+
+/**
+ * The bytes between line feeds. readline would end a line at U+2028 too, and replace what is not UTF-8.
+ * @param {import('node:stream').Readable} input
+ */
+async function* lines(input) {
+  let rest = Buffer.alloc(0)
+  for await (const chunk of input) {
+    rest = Buffer.concat([rest, chunk])
+    for (let end = rest.indexOf(0x0a); end >= 0; end = rest.indexOf(0x0a)) {
+      yield rest.subarray(0, end)
+      rest = rest.subarray(end + 1)
+    }
+  }
+  if (rest.length > 0) yield rest
 }
 
 class BadRequest extends Error {}
@@ -40,22 +56,22 @@ class Session {
   }
 
   /**
-   * @param {string} line
+   * @param {Uint8Array<ArrayBuffer>} line
    * @returns {string | null} null after `shutdown`
    */
   answer(line) {
     const request = parseObject(line)
-    if (request?.op === 'shutdown') return null
-    const id = request?.id ?? null
-    const text = JSON.stringify({ id, ...this.result(request) })
-    if (Buffer.byteLength(text) < MAXIMUM_LINE) return text
+    const id = isCount(request?.id) ? request?.id : null
+    if (id !== null && request?.op === 'shutdown') return null
+    const text = JSON.stringify({ id, ...this.result(id === null ? null : request) })
+    if (Buffer.byteLength(text) <= MAXIMUM_LINE) return text
     return JSON.stringify({ id, skip: true, reason: `the answer is longer than ${MAXIMUM_LINE} bytes` })
   }
 
   /** @param {Message | null} request */
   result(request) {
     try {
-      if (request === null || typeof request.op !== 'string') throw new BadRequest('no object with an op')
+      if (request === null || typeof request.op !== 'string') throw new BadRequest('an object with an id and an op is due')
       if (request.op === 'hello') return hello(request)
       if (request.op === 'load') return this.load(request)
       if (request.op === 'describe') return { ok: true, ...describe(this.head(request)) }
@@ -95,16 +111,33 @@ class Session {
 }
 
 /**
- * @param {string} line
+ * The request as plain values; null for what is no object. A number with a fraction or an exponent, which no request
+ * has, stays a JsonNumber and so is of another type than any that is due.
+ * @param {Uint8Array<ArrayBuffer>} line
  * @returns {Message | null}
  */
 function parseObject(line) {
   try {
-    const value = JSON.parse(line)
-    return typeof value === 'object' && !Array.isArray(value) ? value : null
-  } catch {
-    return null
+    const value = parseJson(line)
+    return value instanceof Map ? plain(value) : null
+  } catch (error) {
+    if (isFormatError(error)) return null
+    throw error
   }
+}
+
+/**
+ * @param {any} value of parseJson
+ * @returns {any}
+ */
+function plain(value) {
+  if (value instanceof Map) return Object.fromEntries(Array.from(value, ([name, member]) => [name, plain(member)]))
+  return value instanceof JsonNumber && value.isInteger ? value.value : value
+}
+
+/** @param {unknown} value */
+function isCount(value) {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0
 }
 
 /**
@@ -162,9 +195,11 @@ function digest(values) {
  * @param {Head} head
  * @param {Message} request
  */
-export function predict(head, { x, threshold = null, assay_type: assayType = null }) {
-  if (threshold !== null && !/^[0-9a-f]{16}$/.test(threshold)) throw new BadRequest('threshold is due in 16 hexadecimal digits')
-  if (assayType !== null && typeof assayType !== 'string') throw new BadRequest('assay_type is due as a string')
+export function predict(head, { x, threshold, assay_type: assayType }) {
+  if (threshold !== null && (typeof threshold !== 'string' || !/^[0-9a-f]{16}$/.test(threshold))) {
+    throw new BadRequest('threshold is due in 16 hexadecimal digits in lower case, or null')
+  }
+  if (assayType !== null && typeof assayType !== 'string') throw new BadRequest('assay_type is due as a string or null')
   const X = readRows(x, head.nFeaturesIn)
   const scores = head.score(X, { threshold: threshold === null ? null : fromBits(threshold), assayType })
   return {
@@ -179,24 +214,29 @@ export function predict(head, { x, threshold = null, assay_type: assayType = nul
  * @param {number} columns
  */
 function readRows(x, columns) {
-  if (typeof x?.path !== 'string' || !Number.isInteger(x.rows) || !Number.isInteger(x.cols)) throw new BadRequest('x is due')
+  if (typeof x?.path !== 'string' || !isCount(x.rows) || !isCount(x.cols)) throw new BadRequest('x is due with path, rows and cols')
   if (x.dtype !== 'f4' && x.dtype !== 'f8') throw new BadRequest('dtype f4 or f8 is due')
-  const bytes = readBytes(x.path)
-  const size = x.dtype === 'f4' ? 4 : 8
-  if (bytes.length !== x.rows * x.cols * size) throw new BadRequest('x is due with rows * cols values')
+  const bytes = readBytes(x.path, x.rows * x.cols * (x.dtype === 'f4' ? 4 : 8))
   if (x.cols !== columns) throw shapeError(`${x.cols} columns`, columns)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (x.dtype === 'f4') return Float32Array.from({ length: bytes.length / 4 }, (_, i) => view.getFloat32(4 * i, true))
   return Float64Array.from({ length: bytes.length / 8 }, (_, i) => view.getFloat64(8 * i, true))
 }
 
-/** @param {string} path */
-function readBytes(path) {
+/**
+ * A regular file of that size. Asked before it is read, and before a named pipe is opened.
+ * @param {string} path
+ * @param {number} size
+ */
+function readBytes(path, size) {
   try {
-    return readFileSync(path)
-  } catch {
-    throw new BadRequest('x is due as a file')
+    const status = statSync(path)
+    const bytes = status.isFile() && status.size === size ? readFileSync(path) : null
+    if (bytes?.length === size) return bytes
+  } catch (error) {
+    throw new BadRequest(`x is due as a file: ${error}`)
   }
+  throw new BadRequest(`x is due as a file of ${size} bytes`)
 }
 
 /**

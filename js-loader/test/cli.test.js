@@ -178,7 +178,7 @@ test('the testee answers each line, in order', () => {
     { ...predict, model: 'm9' }, { ...predict, x: null }, { ...predict, x: { ...x, path: 'absent' } }, { ...predict, x: { ...x, rows: 3 } },
     { op: 'unload', model: 'm1' }, { op: 'describe', model: 'm1' }, { op: 'sing' }, { op: 'hello', protocol: 2 }, {},
   ]
-  const input = [...requests.map((request, id) => JSON.stringify({ id, ...request })), 'no json', '[]', 'null', '{"op":"shutdown"}', '{}'].join('\n')
+  const input = [...requests.map((request, id) => JSON.stringify({ id, ...request })), 'no json', '[]', 'null', '{"id":19,"op":"shutdown"}', '{}'].join('\n')
   const { status, stdout, stderr } = spawnSync(process.execPath, [cli, 'testee'], { input, encoding: 'utf8' })
   assert.deepEqual([status, stderr], [0, ''])
   const answers = stdout.trim().split('\n').map(JSON.parse)

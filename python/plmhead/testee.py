@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import re
+import stat
 import struct
 import sys
+from json import dumps
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 import numpy as np
 
-from . import __version__, score
+from . import __version__, json, score
 from .config import MAX_CONFIG_BYTES
 from .errors import FormatError, InputError
 from .head import Head, from_bytes, read_file
 from .zip import MAX_NPZ_BYTES
+
+MAX_LINE = 60_000
+BITS = re.compile("[0-9a-f]{16}")
+DTYPES: dict[str, np.dtype[Any]] = {"f4": np.dtype("<f4"), "f8": np.dtype("<f8")}
 
 
 def label_object(label: Any) -> dict[str, str]:
@@ -38,6 +44,45 @@ def _array(values: np.ndarray[Any, Any]) -> dict[str, Any]:
     return {"shape": list(values.shape), "sha256": hashlib.sha256(wide.tobytes()).hexdigest()}
 
 
+class RequestError(Exception):
+    """A request that is not as the protocol has it: P_BAD_REQUEST."""
+
+
+def member(request: dict[str, Any], name: str, kind: type, optional: bool = False) -> Any:
+    """The member of exactly that type (a bool is no int); None only where `optional`. RequestError."""
+    if name not in request:
+        raise RequestError(f"found no {name}")
+    value = request[name]
+    if type(value) is not kind and not (optional and value is None):
+        raise RequestError(f"found {name} of another type, expected {kind.__name__}")
+    return value
+
+
+def read_rows(x: dict[str, Any]) -> np.ndarray[Any, Any]:
+    """The matrix (rows, cols), float32 or float64, of a raw file whose size is exactly that. RequestError."""
+    path, dtype = Path(member(x, "path", str)), DTYPES.get(member(x, "dtype", str))
+    rows, cols = member(x, "rows", int), member(x, "cols", int)
+    if dtype is None or rows < 0 or cols < 0:
+        raise RequestError("found another dtype or a negative number, expected f4 or f8, rows and cols")
+    due = rows * cols * dtype.itemsize
+    try:
+        status = path.stat()  # before the file is read, and before a named pipe is opened
+        data = path.read_bytes() if stat.S_ISREG(status.st_mode) and status.st_size == due else None
+    except (OSError, ValueError) as fault:
+        raise RequestError(f"found no readable file: {fault}") from None
+    if data is None or len(data) != due:
+        raise RequestError(f"found a file of another size, expected {due} bytes")
+    return np.frombuffer(data, dtype=dtype).reshape(rows, cols)
+
+
+def read_threshold(digits: str | None) -> float | None:
+    if digits is None:
+        return None
+    if not BITS.fullmatch(digits):
+        raise RequestError("found another threshold, expected 16 hexadecimal digits in lower case, or null")
+    return float(struct.unpack(">d", bytes.fromhex(digits))[0])
+
+
 class Testee:
     """Answers requests; holds the loaded models."""
 
@@ -46,6 +91,7 @@ class Testee:
         self.count = 0
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The members of the answer after `id`. A fault that is neither the file's nor the request's is raised."""
         operations = {
             "hello": self.hello,
             "load": self.load,
@@ -54,28 +100,37 @@ class Testee:
             "unload": self.unload,
         }
         try:
-            operation = operations.get(request.get("op", ""))
+            operation = operations.get(member(request, "op", str))
             if operation is None:
                 return {"ok": False, "error": {"code": "P_UNKNOWN_OP"}}
             return {"ok": True, **operation(request)}
         except (FormatError, InputError) as fault:
             return {"ok": False, "error": {"code": fault.code, "where": fault.where, "message": fault.message}}
-        except (LookupError, TypeError, ValueError, OSError, struct.error, OverflowError) as fault:
-            return {"ok": False, "error": {"code": "P_BAD_REQUEST", "message": repr(fault)}}
+        except RequestError as fault:
+            return bad_request(fault)
 
     def hello(self, request: dict[str, Any]) -> dict[str, Any]:
+        if member(request, "protocol", int) != 1:
+            raise RequestError("found another protocol, expected 1")
         testee = {"name": "plmhead", "version": __version__, "language": "python"}
         return {"protocol": 1, "testee": testee, "format_versions": ["0", "1.0"], "profiles": ["strict"]}
 
     def load(self, request: dict[str, Any]) -> dict[str, Any]:
-        config = read_file(Path(request["config"]), "config", MAX_CONFIG_BYTES)
-        head = from_bytes(read_file(Path(request["npz"]), "npz", MAX_NPZ_BYTES), config)
+        config_path, npz_path = Path(member(request, "config", str)), Path(member(request, "npz", str))
+        config = read_file(config_path, "config", MAX_CONFIG_BYTES)
+        head = from_bytes(read_file(npz_path, "npz", MAX_NPZ_BYTES), config)
         self.count += 1
         self.models[f"m{self.count}"] = head
         return {"model": f"m{self.count}"}
 
+    def model(self, request: dict[str, Any]) -> Head:
+        name = member(request, "model", str)
+        if name not in self.models:
+            raise RequestError("found a model that is not loaded")
+        return self.models[name]
+
     def describe(self, request: dict[str, Any]) -> dict[str, Any]:
-        head = self.models[request["model"]]
+        head = self.model(request)
         assays = head.assay_thresholds
         return {
             "format_version": head.format_version,
@@ -91,14 +146,10 @@ class Testee:
         }
 
     def predict(self, request: dict[str, Any]) -> dict[str, Any]:
-        head, x = self.models[request["model"]], request["x"]
-        values = np.frombuffer(Path(x["path"]).read_bytes(), dtype={"f4": "<f4", "f8": "<f8"}[x["dtype"]])
-        threshold = request.get("threshold")
-        if threshold is not None:
-            threshold = struct.unpack(">d", bytes.fromhex(threshold))[0]
-        if x["rows"] < 0 or x["rows"] * x["cols"] != len(values):
-            raise ValueError("rows and cols do not fit the file")
-        z, p, labels = head.score_all(values.reshape(x["rows"], x["cols"]), threshold, request.get("assay_type"))
+        head = self.model(request)
+        threshold = read_threshold(member(request, "threshold", str, optional=True))
+        assay_type = member(request, "assay_type", str, optional=True)
+        z, p, labels = head.score_all(read_rows(member(request, "x", dict)), threshold, assay_type)
         return {
             "decision": score.bits(z),
             "probability": score.bits(p),
@@ -106,21 +157,41 @@ class Testee:
         }
 
     def unload(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.model(request)
         del self.models[request["model"]]
         return {}
 
 
-def serve(requests: TextIO = sys.stdin, answers: TextIO = sys.stdout) -> None:
-    """One JSON object a line in, one out, until shutdown or the end of the input."""
-    testee = Testee()
-    for line in requests:
-        try:
-            request = json.loads(line)
-            number = request.get("id")
-        except (ValueError, AttributeError, RecursionError):
-            request, number = None, None
-        if request is not None and request.get("op") == "shutdown":
+def bad_request(fault: Exception) -> dict[str, Any]:
+    return {"ok": False, "error": {"code": "P_BAD_REQUEST", "message": str(fault)}}
+
+
+def reply(testee: Testee, line: bytes) -> str | None:
+    """The answer to one line, or None after `shutdown`."""
+    number = None
+    try:
+        request = json.parse(line)
+        if not isinstance(request, dict) or member(request, "id", int) < 0:
+            raise RequestError("found no object with an id, expected one")
+        number = request["id"]
+    except (FormatError, RequestError) as fault:
+        answer = bad_request(fault)
+    else:
+        if request.get("op") == "shutdown":
+            return None
+        answer = testee.answer(request)
+    text = dumps({"id": number, **answer}, separators=(",", ":"))
+    if len(text) <= MAX_LINE:
+        return text
+    return dumps({"id": number, "skip": True, "reason": f"the answer is longer than {MAX_LINE} bytes"})
+
+
+def serve(requests: BinaryIO | None = None, answers: TextIO | None = None) -> None:
+    """One JSON object a line in, one out, until shutdown or the end of the input. Standard input and output by default."""
+    testee, out = Testee(), answers or sys.stdout
+    for line in requests or sys.stdin.buffer:
+        text = reply(testee, line)
+        if text is None:
             return
-        answer = {"ok": False, "error": {"code": "P_BAD_REQUEST"}} if request is None else testee.answer(request)
-        answers.write(json.dumps({"id": number, **answer}, separators=(",", ":")) + "\n")
-        answers.flush()
+        out.write(text + "\n")
+        out.flush()

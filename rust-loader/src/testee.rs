@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 
 use crate::print::Json;
 
+const MAX_LINE: usize = 60_000;
+
 /// Answers requests until there are no more.
 pub fn run(mut input: impl BufRead, mut output: impl Write) -> std::io::Result<()> {
     let mut testee = Testee::default();
@@ -20,11 +22,10 @@ pub fn run(mut input: impl BufRead, mut output: impl Write) -> std::io::Result<(
         if input.read_until(b'\n', &mut line)? == 0 {
             return Ok(());
         }
-        let request = Value::parse(&line).unwrap_or(Value::Null);
-        if request.get("op").and_then(Value::as_str) == Some("shutdown") {
+        let Some(answer) = testee.reply(&line) else {
             return Ok(());
-        }
-        writeln!(output, "{}", testee.answer(&request))?;
+        };
+        writeln!(output, "{answer}")?;
         output.flush()?;
     }
 }
@@ -54,26 +55,30 @@ impl From<Error> for Refusal {
 }
 
 impl Testee {
-    fn answer(&mut self, request: &Value) -> String {
-        Json::object(|json| {
-            json.name("id").json(request.get("id").unwrap_or(&Value::Null));
-            match self.result(request) {
-                Ok(fill) => {
-                    json.name("ok").plain(true);
-                    fill(json);
-                }
-                Err(refusal) => {
-                    json.name("ok").plain(false);
-                    json.name("error").members(|json| write_refusal(json, &refusal));
-                }
-            }
-        })
+    /// The answer to one line, or None after `shutdown`.
+    fn reply(&mut self, line: &[u8]) -> Option<String> {
+        let request = Value::parse(line).unwrap_or(Value::Null);
+        let id = request.get("id").and_then(Value::as_i64).filter(|id| *id >= 0);
+        if id.is_some() && request.get("op").and_then(Value::as_str) == Some("shutdown") {
+            return None;
+        }
+        let result = if id.is_some() { self.result(&request) } else { Err(BAD_REQUEST) };
+        let answer = answer(id, result);
+        if answer.len() <= MAX_LINE {
+            return Some(answer);
+        }
+        Some(Json::object(|json| {
+            write_id(json, id);
+            json.name("skip").plain(true);
+            json.name("reason").str(&format!("the answer is longer than {MAX_LINE} bytes"));
+        }))
     }
 
     /// The members of the answer after `id` and `ok`.
     fn result(&mut self, request: &Value) -> Result<Fill<'_>, Refusal> {
         match text(request, "op")? {
-            "hello" if request.get("protocol").and_then(Value::as_i64) == Some(1) => Ok(Box::new(hello)),
+            "hello" if integer(request, "protocol")? == 1 => Ok(Box::new(hello)),
+            "hello" => Err(BAD_REQUEST),
             "load" => {
                 let name = self.load(request)?;
                 Ok(Box::new(move |json| json.name("model").str(&name)))
@@ -90,7 +95,6 @@ impl Testee {
                 self.models.remove(text(request, "model")?).ok_or(BAD_REQUEST)?;
                 Ok(Box::new(|_| {}))
             }
-            "hello" => Err(BAD_REQUEST),
             _ => Err(Refusal::Request("P_UNKNOWN_OP")),
         }
     }
@@ -110,16 +114,35 @@ impl Testee {
     }
 }
 
+fn answer(id: Option<i64>, result: Result<Fill<'_>, Refusal>) -> String {
+    Json::object(|json| {
+        write_id(json, id);
+        json.name("ok").plain(result.is_ok());
+        match result {
+            Ok(fill) => fill(json),
+            Err(refusal) => json.name("error").members(|json| write_refusal(json, &refusal)),
+        }
+    })
+}
+
+fn write_id(json: &mut Json, id: Option<i64>) {
+    match id {
+        Some(id) => json.name("id").plain(id),
+        None => json.name("id").null(),
+    }
+}
+
 fn text<'a>(request: &'a Value, name: &str) -> Result<&'a str, Refusal> {
     request.get(name).and_then(Value::as_str).ok_or(BAD_REQUEST)
 }
 
-/// A string or null, or left out.
-fn optional_text<'a>(request: &'a Value, name: &str) -> Result<Option<&'a str>, Refusal> {
-    match request.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(_) => text(request, name).map(Some),
-    }
+/// A string or null; not left out.
+fn text_or_null<'a>(request: &'a Value, name: &str) -> Result<Option<&'a str>, Refusal> {
+    if request.get(name).is_some_and(Value::is_null) { Ok(None) } else { text(request, name).map(Some) }
+}
+
+fn integer(request: &Value, name: &str) -> Result<i64, Refusal> {
+    request.get(name).and_then(Value::as_i64).ok_or(BAD_REQUEST)
 }
 
 fn write_refusal(json: &mut Json, refusal: &Refusal) {
@@ -193,15 +216,9 @@ fn write_array(json: &mut Json, shape: &[usize], values: &[f64]) {
 }
 
 fn predict<'a>(head: &'a Head, request: &Value) -> Result<Fill<'a>, Refusal> {
+    let threshold = text_or_null(request, "threshold")?.map(read_threshold).transpose()?;
+    let assay_type = text_or_null(request, "assay_type")?;
     let x = read_rows(head, request.get("x").ok_or(BAD_REQUEST)?)?;
-    let threshold = match optional_text(request, "threshold")? {
-        Some(digits) if digits.len() == 16 => {
-            Some(f64::from_bits(u64::from_str_radix(digits, 16).map_err(|_| BAD_REQUEST)?))
-        }
-        Some(_) => return Err(BAD_REQUEST),
-        None => None,
-    };
-    let assay_type = optional_text(request, "assay_type")?;
     let scores = head.score_matrix(&x, &Cutoff { threshold, assay_type })?;
     Ok(Box::new(move |json| {
         json.name("decision").array(scores.decision, Json::bits);
@@ -210,12 +227,33 @@ fn predict<'a>(head: &'a Head, request: &Value) -> Result<Fill<'a>, Refusal> {
     }))
 }
 
+/// 16 hexadecimal digits in lower case.
+fn read_threshold(digits: &str) -> Result<f64, Refusal> {
+    if digits.len() != 16 || digits.bytes().any(|byte| !matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        return Err(BAD_REQUEST);
+    }
+    u64::from_str_radix(digits, 16).map(f64::from_bits).map_err(|_| BAD_REQUEST)
+}
+
+/// A raw file whose size is exactly that of its rows.
 fn read_rows(head: &Head, x: &Value) -> Result<Matrix, Refusal> {
-    let count = |name| {
-        let count = x.get(name).and_then(Value::as_i64).ok_or(BAD_REQUEST)?;
-        usize::try_from(count).map_err(|_| BAD_REQUEST)
-    };
+    let count = |name| usize::try_from(integer(x, name)?).map_err(|_| BAD_REQUEST);
     let (rows, columns) = (count("rows")?, count("cols")?);
-    let bytes = std::fs::read(Path::new(text(x, "path")?)).map_err(|_| BAD_REQUEST)?;
-    Ok(Matrix::from_raw(&bytes, text(x, "dtype")?, (rows, columns), head.n_features_in())?)
+    let (path, dtype) = (Path::new(text(x, "path")?), text(x, "dtype")?);
+    let item = match dtype {
+        "f4" => 4,
+        "f8" => 8,
+        _ => return Err(BAD_REQUEST),
+    };
+    let due = rows.checked_mul(columns).and_then(|count| count.checked_mul(item)).ok_or(BAD_REQUEST)?;
+    // Before the file is read, and before a named pipe is opened.
+    let metadata = std::fs::metadata(path).map_err(|_| BAD_REQUEST)?;
+    if !metadata.is_file() || metadata.len() != due as u64 {
+        return Err(BAD_REQUEST);
+    }
+    let bytes = std::fs::read(path).map_err(|_| BAD_REQUEST)?;
+    if bytes.len() != due {
+        return Err(BAD_REQUEST);
+    }
+    Ok(Matrix::from_raw(&bytes, dtype, (rows, columns), head.n_features_in())?)
 }

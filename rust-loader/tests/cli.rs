@@ -236,7 +236,8 @@ fn the_testee_answers() {
         json!({"id": 1, "op": "load", "npz": folder.path("model.npz"), "config": folder.path("model_config.json")})
             .to_string(),
         json!({"id": 2, "op": "predict", "model": "m1", "x": rows, "threshold": null, "assay_type": null}).to_string(),
-        json!({"id": 3, "op": "predict", "model": "m1", "x": rows, "threshold": "4000000000000000"}).to_string(),
+        json!({"id": 3, "op": "predict", "model": "m1", "x": rows, "threshold": "4000000000000000", "assay_type": null})
+            .to_string(),
         r#"{"id":4,"op":"describe","model":"m1"}"#.to_string(),
         r#"{"id":5,"op":"unload","model":"m1"}"#.to_string(),
         r#"{"id":6,"op":"describe","model":"m1"}"#.to_string(),

@@ -8,18 +8,7 @@ import (
 	"errors"
 	"math"
 	"os"
-	"strconv"
 )
-
-// inputFile is X of a predict request: raw rows without a header.
-type inputFile struct {
-	Path  string `json:"path"`
-	Dtype string `json:"dtype"`
-	Rows  int    `json:"rows"`
-	Cols  int    `json:"cols"`
-}
-
-var errInputFile = errors.New("the file does not hold what the request says")
 
 func describe(h *head) answer {
 	a := answer{
@@ -53,24 +42,14 @@ func digestOf(xs []float64) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-func predict(h *head, r *request) answer {
-	if r.X == nil {
-		return protocolFault("P_BAD_REQUEST")
-	}
-	x, err := r.X.read()
-	if err != nil {
+func predict(h *head, r request) answer {
+	threshold, thresholdErr := r.threshold()
+	assay, assayErr := r.textOrNull("assay_type")
+	x, xErr := r.rows()
+	if err := errors.Join(thresholdErr, assayErr, xErr); err != nil {
 		return faultAnswer(err)
 	}
-	var threshold *float64
-	if r.Threshold != nil {
-		n, err := strconv.ParseUint(*r.Threshold, 16, 64)
-		if err != nil || len(*r.Threshold) != 16 {
-			return protocolFault("P_BAD_REQUEST")
-		}
-		t := math.Float64frombits(n)
-		threshold = &t
-	}
-	out, err := h.predict(x, r.X.Rows, r.X.Cols, threshold, r.AssayType)
+	out, err := h.predict(x.values, x.rows, x.cols, threshold, assay)
 	if err != nil {
 		return faultAnswer(err)
 	}
@@ -87,20 +66,45 @@ func allBits(xs []float64) []string {
 	return out
 }
 
-// read widens the file's rows to binary64.
-func (f *inputFile) read() ([]float64, error) {
-	dtypes := map[string]string{"f4": "<f4", "f8": "<f8"}
-	a := &ndarray{dtype: dtypes[f.Dtype], shape: []int{f.Rows, f.Cols}}
-	if a.dtype == "" {
-		return nil, fail("INPUT_DTYPE", "X", "%q, expected f4 or f8", f.Dtype)
-	}
-	data, err := os.ReadFile(f.Path)
+// matrix is X, widened to binary64.
+type matrix struct {
+	rows, cols int
+	values     []float64
+}
+
+// rows reads X: raw rows without a header, in a regular file of exactly their size.
+func (r request) rows() (*matrix, error) {
+	v, err := r.member("x", kindObject)
 	if err != nil {
-		return nil, errInputFile
+		return nil, err
 	}
-	if f.Rows < 0 || f.Cols < 0 || len(data) != a.count()*a.itemSize() {
-		return nil, errInputFile
+	x := request{v}
+	path, pathErr := x.text("path")
+	dtype, dtypeErr := x.text("dtype")
+	rows, rowsErr := x.count("rows")
+	cols, colsErr := x.count("cols")
+	if err := errors.Join(pathErr, dtypeErr, rowsErr, colsErr); err != nil {
+		return nil, err
 	}
-	a.data = data
-	return widen(a), nil
+	if dtype != "f4" && dtype != "f8" {
+		return nil, errRequest
+	}
+	a := &ndarray{dtype: "<" + dtype, shape: []int{rows, cols}}
+	// Asked before the file is read, and before a named pipe is opened.
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || !fits(int(info.Size()), rows, cols, a.itemSize()) {
+		return nil, errRequest
+	}
+	if a.data, err = os.ReadFile(path); err != nil || !fits(len(a.data), rows, cols, a.itemSize()) {
+		return nil, errRequest
+	}
+	return &matrix{rows, cols, widen(a)}, nil
+}
+
+// fits says whether size is rows * cols * item, without computing a product that may not fit.
+func fits(size, rows, cols, item int) bool {
+	if rows == 0 || cols == 0 {
+		return size == 0
+	}
+	return size%item == 0 && (size/item)%cols == 0 && size/item/cols == rows
 }

@@ -15,18 +15,6 @@ const maxLine = 60000
 
 type answer map[string]any
 
-type request struct {
-	ID        json.RawMessage `json:"id"`
-	Op        string          `json:"op"`
-	Protocol  int             `json:"protocol"`
-	NPZ       string          `json:"npz"`
-	Config    string          `json:"config"`
-	Model     string          `json:"model"`
-	X         *inputFile      `json:"x"`
-	Threshold *string         `json:"threshold"`
-	AssayType *string         `json:"assay_type"`
-}
-
 type session struct {
 	models map[string]*head
 	loaded int
@@ -53,24 +41,33 @@ func main() {
 
 // handle answers one line; done means shutdown, which has no answer.
 func (s *session) handle(line []byte) (reply []byte, done bool) {
-	var r request
-	if err := json.Unmarshal(line, &r); err != nil || r.Op == "" {
-		return encode(r.ID, protocolFault("P_BAD_REQUEST")), false
+	// An id that cannot be read is null in the answer.
+	var id any
+	r, err := readRequest(line)
+	if err != nil {
+		return encode(id, protocolFault("P_BAD_REQUEST")), false
 	}
-	if r.Op == "shutdown" {
+	number, err := r.count("id")
+	if err != nil {
+		return encode(id, protocolFault("P_BAD_REQUEST")), false
+	}
+	id = number
+	op, err := r.text("op")
+	if err != nil {
+		return encode(id, faultAnswer(err)), false
+	}
+	if op == "shutdown" {
 		return nil, true
 	}
-	reply = encode(r.ID, s.answer(&r))
-	if len(reply) > maxLine {
-		reply = encode(r.ID, answer{"skip": true, "reason": "the answer would be longer than a line may be"})
+	reply = encode(id, s.answer(op, r))
+	// The line feed does not count.
+	if len(reply)-1 > maxLine {
+		reply = encode(id, answer{"skip": true, "reason": "the answer would be longer than a line may be"})
 	}
 	return reply, false
 }
 
-func encode(id json.RawMessage, a answer) []byte {
-	if len(id) == 0 {
-		id = json.RawMessage("null")
-	}
+func encode(id any, a answer) []byte {
 	a["id"] = id
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
@@ -92,30 +89,35 @@ func faultAnswer(err error) answer {
 	return answer{"ok": false, "error": answer{"code": f.Code, "where": f.Where, "message": f.Message}}
 }
 
-func (s *session) answer(r *request) answer {
-	switch r.Op {
+func (s *session) answer(op string, r request) answer {
+	switch op {
 	case "hello":
-		return answer{
-			"ok": true, "protocol": 1, "format_versions": []string{"0", "1.0"}, "profiles": []string{"strict"},
-			"testee": answer{"name": "plmhead-testee", "version": "0.1.0", "language": "go"},
-		}
+		return hello(r)
 	case "load":
 		return s.load(r)
 	case "describe", "predict", "unload":
-		h, ok := s.models[r.Model]
-		if !ok {
-			return protocolFault("P_BAD_REQUEST")
-		}
-		return s.withModel(r, h)
+		return s.withModel(op, r)
 	}
 	return protocolFault("P_UNKNOWN_OP")
 }
 
-func (s *session) load(r *request) answer {
-	if r.NPZ == "" || r.Config == "" {
+func hello(r request) answer {
+	if protocol, err := r.count("protocol"); err != nil || protocol != 1 {
 		return protocolFault("P_BAD_REQUEST")
 	}
-	h, err := loadFiles(r.NPZ, r.Config)
+	return answer{
+		"ok": true, "protocol": 1, "format_versions": []string{"0", "1.0"}, "profiles": []string{"strict"},
+		"testee": answer{"name": "plmhead-testee", "version": "0.1.0", "language": "go"},
+	}
+}
+
+func (s *session) load(r request) answer {
+	npz, npzErr := r.text("npz")
+	config, configErr := r.text("config")
+	if err := errors.Join(npzErr, configErr); err != nil {
+		return faultAnswer(err)
+	}
+	h, err := loadFiles(npz, config)
 	if err != nil {
 		return faultAnswer(err)
 	}
@@ -125,13 +127,18 @@ func (s *session) load(r *request) answer {
 	return answer{"ok": true, "model": model}
 }
 
-func (s *session) withModel(r *request, h *head) answer {
-	switch r.Op {
+func (s *session) withModel(op string, r request) answer {
+	model, err := r.text("model")
+	h, known := s.models[model]
+	if err != nil || !known {
+		return protocolFault("P_BAD_REQUEST")
+	}
+	switch op {
 	case "describe":
 		return describe(h)
 	case "predict":
 		return predict(h, r)
 	}
-	delete(s.models, r.Model)
+	delete(s.models, model)
 	return answer{"ok": true}
 }
