@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .catalogue import ProofError
+from .trial import NOT_STARTED
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SOURCES = {"python": "python/plmhead", "rust": "rust-loader/src", "javascript": "js-loader/src"}
@@ -26,17 +27,26 @@ CARGO = ("cargo", "build", "--locked", "--quiet", "--bin", "plmhead")
 PROFILE = ("--config", "profile.dev.opt-level=1", "--config", "profile.dev.debug=0")
 
 
+class NotBuiltError(ProofError):
+    """A mutant that the compiler refuses."""
+
+
+class NotStartedError(ProofError):
+    """A mutant that does not say hello."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What the suite says of one mutant."""
 
     killers: frozenset[str]  # the ids of the cases that fail
     crashes: frozenset[str]  # those of them that failed because the testee crashed or hung
+    hangs: frozenset[str]  # those of them that failed because an answer did not come in time
 
 
-def sources(language: str) -> dict[str, str]:
+def sources(language: str, repository: Path = REPOSITORY) -> dict[str, str]:
     """The texts of a loader by their names in its source folder."""
-    folder = REPOSITORY / SOURCES[language]
+    folder = repository / SOURCES[language]
     paths = sorted(folder.rglob(f"*{SUFFIXES[language]}"))
     return {str(path.relative_to(folder)): path.read_text(encoding="utf-8") for path in paths}
 
@@ -44,18 +54,19 @@ def sources(language: str) -> dict[str, str]:
 class Workshop:
     """Makes and tries mutants below one folder. Rust mutants are built one at a time, in one copy and one target folder."""
 
-    def __init__(self, folder: Path, timeout: float = 10) -> None:
+    def __init__(self, folder: Path, timeout: float = 10, repository: Path = REPOSITORY) -> None:
         self.folder = folder
         self.timeout = timeout
+        self.repository = repository
         self.building = threading.Lock()
         self.dirty: set[str] = set()
-        self.original = {language: sources(language) for language in SOURCES}
+        self.original = {language: sources(language, repository) for language in SOURCES}
 
     def copy(self, language: str, name: str) -> Path:
         """A fresh copy of a loader; the folder that holds it."""
         root = self.folder / name
         for part in (SOURCES[language], *BESIDE[language]):
-            source, target = REPOSITORY / part, root / part
+            source, target = self.repository / part, root / part
             target.parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
@@ -111,15 +122,17 @@ class Workshop:
                 check=False,
             )
             if run.returncode:
-                raise ProofError(f"rust {name} does not build:\n{run.stderr[-3000:]}")
+                raise NotBuiltError(f"rust {name} does not build:\n{run.stderr[-3000:]}")
             shutil.copy(self.folder / "target/debug/plmhead", root / "plmhead")
         return f"{shlex.quote(str(root / 'plmhead'))} testee", root
 
 
-def judged(asked: dict[str, object], name: str) -> Verdict:
+def judged(asked: dict[str, object], name: str, repository: Path = REPOSITORY) -> Verdict:
+    """Runs the suite of a repository. Raises NotStartedError, ProofError."""
     trial = (sys.executable, "-m", "conformance.proof.trial")
-    run = subprocess.run(trial, cwd=REPOSITORY, input=json.dumps(asked), capture_output=True, text=True, check=False)
+    run = subprocess.run(trial, cwd=repository, input=json.dumps(asked), capture_output=True, text=True, check=False)
     if run.returncode:
-        raise ProofError(f"{name} does not run:\n{run.stdout[-1000:]}{run.stderr[-3000:]}")
+        fault = NotStartedError if run.returncode == NOT_STARTED else ProofError
+        raise fault(f"{name} does not run:\n{run.stdout[-1000:]}{run.stderr[-3000:]}")
     answer = json.loads(run.stdout)
-    return Verdict(frozenset(answer["killers"]), frozenset(answer["crashes"]))
+    return Verdict(*(frozenset(answer[part]) for part in ("killers", "crashes", "hangs")))
