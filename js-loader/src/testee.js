@@ -77,7 +77,7 @@ class Session {
       if (request.op === 'describe') return { ok: true, ...describe(this.head(request)) }
       if (request.op === 'predict') return { ok: true, ...predict(this.head(request), request) }
       if (request.op === 'unload') return this.unload(request)
-      return failure('P_UNKNOWN_OP', request.op)
+      return failure('P_UNKNOWN_OP', 'another op')
     } catch (error) {
       if (error instanceof BadRequest) return failure('P_BAD_REQUEST', error.message)
       if (!isFormatError(error) && !isInputError(error)) throw error
@@ -233,8 +233,8 @@ function readBytes(path, size) {
     const status = statSync(path)
     const bytes = status.isFile() && status.size === size ? readFileSync(path) : null
     if (bytes?.length === size) return bytes
-  } catch (error) {
-    throw new BadRequest(`x is due as a file: ${error}`)
+  } catch {
+    throw new BadRequest('x is due as a file that can be read')
   }
   throw new BadRequest(`x is due as a file of ${size} bytes`)
 }

@@ -68,8 +68,8 @@ def read_rows(x: dict[str, Any]) -> np.ndarray[Any, Any]:
     try:
         status = path.stat()  # before the file is read, and before a named pipe is opened
         data = path.read_bytes() if stat.S_ISREG(status.st_mode) and status.st_size == due else None
-    except (OSError, ValueError) as fault:
-        raise RequestError(f"found no readable file: {fault}") from None
+    except (OSError, ValueError):  # ValueError: a path with U+0000
+        raise RequestError("found no readable file, expected one") from None
     if data is None or len(data) != due:
         raise RequestError(f"found a file of another size, expected {due} bytes")
     return np.frombuffer(data, dtype=dtype).reshape(rows, cols)
