@@ -3,8 +3,7 @@
 import { closeSync, openSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { printable, isFormatError, isInputError } from './errors.js'
-import { load } from './load.js'
-import { loadFile, pairPaths, readNpy, readPair } from './node.js'
+import { loadFile, loadPair, pairPaths, readNpy } from './node.js'
 import { bitsOf } from './score.js'
 import { sha256 } from './sha256.js'
 import { errorMembers, runTestee } from './testee.js'
@@ -89,8 +88,7 @@ function readOption(word, rest, command, options) {
 
 /** @param {Arguments} given */
 async function inspect({ operands: [artifact], options }) {
-  const { name, npz, config } = readPair(artifact)
-  const head = load(npz, config)
+  const { name, npz, head } = loadPair(artifact)
   const isVersion0 = head.formatVersion === '0'
   const origin = isVersion0 ? 'version-0' : head.config.embedding?.origin ?? null
   const warnings = origin === 'version-0' ? [isVersion0 ? VERSION_0_WARNING : UPGRADED_WARNING] : []

@@ -1,7 +1,7 @@
 // The only file that reads files. `plmhead/node` exports it; the functions are synchronous, as `load` is.
 import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
-import { FormatError, InputError, printable } from './errors.js'
+import { FormatError, InputError, isFormatError, printable } from './errors.js'
 import { shapeError } from './input.js'
 import { MAXIMUM_CONFIG_SIZE, MAXIMUM_NPZ_SIZE, load } from './load.js'
 import { PREAMBLE_SIZE, NpyArray, itemSize, readPreamble } from './npy.js'
@@ -13,14 +13,38 @@ import { PREAMBLE_SIZE, NpyArray, itemSize, readPreamble } from './npy.js'
  * @property {Uint8Array} config
  */
 
+/** How long a reader waits before it reads the pair again, in milliseconds. */
+const PAUSES = [1, 4, 16]
+
+/** @typedef {import('./head.js').Head} Head */
+
 /**
- * R1 and the checks of `load`.
+ * R1 and the checks of `load`. Where the digest says that the NPZ is not the config's, both are read again, up to
+ * three times: a writer may be between them.
  * @param {string} path `PATH/NAME`, `PATH/NAME.npz` or `PATH/NAME_config.json`
  * @param {{requireVerified?: boolean}} [options]
  */
 export function loadFile(path, options) {
-  const { npz, config } = readPair(path)
-  return load(npz, config, options)
+  return loadPair(path, options).head
+}
+
+/**
+ * As `loadFile`, with the bytes that were judged.
+ * @param {string} path
+ * @param {{requireVerified?: boolean}} [options]
+ * @returns {Pair & {head: Head}}
+ */
+export function loadPair(path, options) {
+  for (let attempt = 0; ; attempt += 1) {
+    const pair = readPair(path)
+    try {
+      return { ...pair, head: load(pair.npz, pair.config, options) }
+    } catch (error) {
+      if (!isFormatError(error, 'NPZ_DIGEST') || attempt === PAUSES.length) throw error
+    }
+    // Synchronous, as `load` is.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSES[attempt])
+  }
 }
 
 /** @param {string} path */
@@ -33,7 +57,7 @@ export function pairPaths(path) {
  * @param {string} path
  * @returns {Pair}
  */
-export function readPair(path) {
+function readPair(path) {
   const paths = pairPaths(path)
   return { name: paths.name, ...readPairOfPaths(paths.npz, paths.config) }
 }

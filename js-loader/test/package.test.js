@@ -57,7 +57,7 @@ test('the public names', async () => {
   assert.deepEqual(Object.keys(await import('plmhead')), [
     'FormatError', 'Head', 'InputError', 'errorCodes', 'isFormatError', 'isInputError', 'load',
   ])
-  assert.deepEqual(Object.keys(await import('plmhead/node')), ['loadFile', 'pairPaths', 'readNpy', 'readPair', 'readPairOfPaths'])
+  assert.deepEqual(Object.keys(await import('plmhead/node')), ['loadFile', 'loadPair', 'pairPaths', 'readNpy', 'readPairOfPaths'])
 })
 
 test('src/index.js imports nothing from outside, and every file of src is used', () => {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,10 @@ from .encode import declared_contract, family_of
 from .errors import FormatError, InputError, mismatch
 from .fitted import normalise_labels
 from .head import Head, from_bytes, load, pair_paths, read_file
-from .npy import read_arrays
+from .npy import Arrays, read_arrays
+from .pair_files import locked, replace_pair
 from .rules import type_name
-from .writer import build, seal, write_pair
+from .writer import ArtifactBytes, build, seal
 from .zip import MAX_NPZ_BYTES, read_members
 
 # What scikit-learn's LogisticRegression takes when nothing is said; a pair sealed by hand starts from these.
@@ -47,13 +49,14 @@ def amend(artifact: str | os.PathLike[str], changes: Iterable[tuple[str, str | N
     Raises FormatError where the result is not a valid artifact (nothing is written then), InputError for a bad change.
     """
     npz_path, config_path = pair_paths(artifact)
-    root = _object(read_file(config_path, "config", MAX_CONFIG_BYTES))
-    for where, text in changes:
-        _change(root, where, text)
-    npz = read_file(npz_path, "npz", MAX_NPZ_BYTES)
-    config = seal(root)
-    head = from_bytes(npz, config, require_verified=True)
-    write_pair(npz_path, config_path, npz, config)
+    with locked(npz_path):
+        root = _object(read_file(config_path, "config", MAX_CONFIG_BYTES))
+        for where, text in changes:
+            _change(root, where, text)
+        npz = read_file(npz_path, "npz", MAX_NPZ_BYTES)
+        config = seal(root)
+        head = from_bytes(npz, config, require_verified=True)
+        replace_pair(npz_path, config_path, npz, config)
     return head
 
 
@@ -102,6 +105,13 @@ def seal_pair(artifact: str | os.PathLike[str]) -> Head:
     Raises FormatError where the arrays or the members do not fit the format, InputError METADATA without a link.
     """
     npz_path, config_path = pair_paths(artifact)
+    with locked(npz_path):
+        built = _sealed(npz_path, config_path)
+        replace_pair(npz_path, config_path, built.npz, built.config)
+    return built.head
+
+
+def _sealed(npz_path: Path, config_path: Path) -> ArtifactBytes:
     given = _object(read_file(config_path, "config", MAX_CONFIG_BYTES))
     if "format" in given:
         # Sealing it again would bless whatever happened to the NPZ since.
@@ -121,7 +131,7 @@ def seal_pair(artifact: str | os.PathLike[str]) -> Head:
         members["decision"] = {"threshold": 0.5, "assay_thresholds": {}}
     # Integers of any width and a scalar intercept, as version 0 takes them: hand-made arrays have them.
     arrays = read_arrays(read_members(read_file(npz_path, "npz", MAX_NPZ_BYTES)), members["link"], 0)
-    return _write(artifact, members, arrays.coef, arrays.intercept, arrays.classes, arrays.n_iter)
+    return _build(members, arrays)
 
 
 def upgrade(artifact: str | os.PathLike[str], output: str | os.PathLike[str], family: str | None = None) -> Head:
@@ -130,10 +140,14 @@ def upgrade(artifact: str | os.PathLike[str], output: str | os.PathLike[str], fa
     `family` (esm1b, esm1v, esm2) is taken from the model's name where it can be.
     Raises FormatError for an invalid pair, InputError METADATA where the family is unknown or the pair is not version 0.
     """
-    head = load(artifact)
-    if head.format_version != "0":
-        raise InputError("METADATA", "/format_version", f"found version {head.format_version}, expected version 0")
-    return _write(output, version_1_members(head, family), head.coef, head.intercept, head.classes, head.n_iter)
+    npz_path, config_path = pair_paths(output)
+    with locked(npz_path):  # OUTPUT may be the pair itself
+        head = load(artifact)
+        if head.format_version != "0":
+            raise InputError("METADATA", "/format_version", f"found version {head.format_version}, expected version 0")
+        built = _build(version_1_members(head, family), head)
+        replace_pair(npz_path, config_path, built.npz, built.config)
+    return built.head
 
 
 def version_1_members(head: Head, family: str | None = None) -> dict[str, Any]:
@@ -177,10 +191,7 @@ def _ordered_weights(weights: Any, head: Head) -> Any:
     return {key: weights[key] for key in keys if key in weights}
 
 
-def _write(
-    artifact: str | os.PathLike[str], members: dict[str, Any], coef: Any, intercept: Any, classes: Any, n_iter: Any
-) -> Head:
+def _build(members: dict[str, Any], arrays: Arrays | Head) -> ArtifactBytes:
+    n_iter = arrays.n_iter
     counts = n_iter if n_iter.dtype in (np.int32, np.int64) else n_iter.astype(np.int64)
-    built = build(members, coef, intercept, normalise_labels(classes), counts)
-    write_pair(*pair_paths(artifact), built.npz, built.config)
-    return built.head
+    return build(members, arrays.coef, arrays.intercept, normalise_labels(arrays.classes), counts)

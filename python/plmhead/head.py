@@ -6,6 +6,7 @@ import copy
 import hashlib
 import os
 import stat
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ from .zip import MAX_NPZ_BYTES, read_members
 
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
+
+#: How long a reader waits before it reads a pair again, in seconds.
+PAUSES = (0.001, 0.004, 0.016)
 
 
 class Head:
@@ -237,12 +241,12 @@ def read_file(path: Path, word: str, most: int) -> bytes:
     """
     try:
         # Asked before opening: opening a named pipe would wait for a writer.
-        status = path.stat()
-        regular = stat.S_ISREG(status.st_mode)
+        regular = stat.S_ISREG(path.stat().st_mode)
         data = b""
         if regular:
             with path.open("rb") as file:
-                data = file.read(min(status.st_size, most) + 1)
+                # The size of the file that is open: the one that was asked above may have been replaced since.
+                data = file.read(min(os.fstat(file.fileno()).st_size, most) + 1)
     except (OSError, ValueError) as fault:  # ValueError: a path with U+0000
         reason = getattr(fault, "strerror", None) or fault
         raise FormatError("FILE_UNREADABLE", word, f"found no readable file {path} ({reason}), expected one") from None
@@ -254,11 +258,36 @@ def read_file(path: Path, word: str, most: int) -> bytes:
 
 
 def load(artifact: str | os.PathLike[str], *, require_verified: bool = False) -> Head:
-    """Loads `PATH/NAME`, `PATH/NAME.npz` or `PATH/NAME_config.json`; each file is read once.
+    """Loads `PATH/NAME`, `PATH/NAME.npz` or `PATH/NAME_config.json`.
 
-    Raises FormatError.
+    Where the digest says that the NPZ is not the config's, both files are read again, up to three times, since a
+    writer may be between them. Raises FormatError.
     """
-    npz_path, config_path = pair_paths(artifact)
+    paths = pair_paths(artifact)
+    try:
+        return load_pair(*paths, require_verified=require_verified)
+    except FormatError as fault:
+        from .pair_files import left_by_a_save
+
+        if fault.code not in ("NPZ_DIGEST", "FILE_UNREADABLE") or not left_by_a_save(*paths):
+            raise
+        remedy = f"a save was interrupted: plmhead repair {os.fsdecode(artifact)}"
+        raise FormatError(fault.code, fault.where, fault.message, remedy) from None
+
+
+def load_pair(npz_path: Path, config_path: Path, *, require_verified: bool = False) -> Head:
+    """As `load`, from the paths of the two files."""
+    for pause in PAUSES:
+        try:
+            return _load_once(npz_path, config_path, require_verified)
+        except FormatError as fault:
+            if fault.code != "NPZ_DIGEST":
+                raise
+        time.sleep(pause)
+    return _load_once(npz_path, config_path, require_verified)
+
+
+def _load_once(npz_path: Path, config_path: Path, require_verified: bool) -> Head:
     config = read_file(config_path, "config", MAX_CONFIG_BYTES)
     npz = read_file(npz_path, "npz", MAX_NPZ_BYTES)
     return from_bytes(npz, config, require_verified=require_verified)

@@ -20,16 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .classifier import BinaryClassifier, from_head
-from .config import MAX_CONFIG_BYTES
 from .data import Table, read_table
 from .edit import version_1_members
 from .encode import declared_contract, family_of, golden_embeddings
 from .errors import InputError
-from .head import Head, from_bytes, pair_paths, read_file
+from .head import Head, load_pair, pair_paths
+from .pair_files import write_pair
 from .settings import KEYS, Config, check_config, read_config
 from .train import METRICS, Settings, check_folds, cross_validate, evaluate, fit
-from .writer import build, head_of, save, write_pair
-from .zip import MAX_NPZ_BYTES
+from .writer import build, head_of, save
 
 _TRAINING = {name.removeprefix("training."): key for name, key in KEYS.items() if name.startswith("training.")}
 Progress = Callable[[int, int], None]
@@ -260,6 +259,4 @@ def load_model_from_npz(npz_path: str | os.PathLike[str], json_path: str | os.Pa
 
     Raises FormatError for an invalid pair, InputError DATA for a head of more than two classes.
     """
-    config = read_file(Path(json_path), "config", MAX_CONFIG_BYTES)
-    npz = read_file(Path(npz_path), "npz", MAX_NPZ_BYTES)
-    return from_head(from_bytes(npz, config))
+    return from_head(load_pair(Path(npz_path), Path(json_path)))

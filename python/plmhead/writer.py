@@ -1,12 +1,10 @@
-"""From a fitted estimator to the two files. Both are built, checked by the strict loader and proved in memory before a byte is written."""
+"""From a fitted estimator to the bytes of a pair: built, checked by the strict loader and proved in memory. pair_files.py writes them."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +19,7 @@ from .errors import InputError
 from .fitted import Fitted, read_estimator
 from .head import Head, from_bytes, pair_paths, self_test_records
 from .npy import write_array
+from .pair_files import write_pair
 from .prove import Proof, prove
 from .zip import write_members
 
@@ -245,54 +244,3 @@ def seal(members: Mapping[str, Any]) -> bytes:
             "METADATA", "config", f"found a value that JSON cannot hold ({fault}), expected JSON"
         ) from None
     return head + b'"config_sha256": "' + hashlib.sha256(head).hexdigest().encode() + b'"\n}\n'
-
-
-def write_pair(npz_path: Path, config_path: Path, npz: bytes, config: bytes) -> None:
-    """Replaces the pair: both files are complete beside the targets first, and a failed second step puts the first back.
-
-    Raises InputError OUTPUT; the earlier files are then as they were.
-    """
-    if not npz_path.stem or npz_path.name == ".npz":
-        raise InputError("OUTPUT", str(npz_path), "found a folder, expected PATH/NAME")
-    temporaries = [path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in (npz_path, config_path)]
-    try:
-        for path, data in zip(temporaries, (npz, config), strict=True):
-            _write_whole(path, data)
-        _replace_both(temporaries, npz_path, config_path)
-    except (OSError, ValueError) as fault:  # ValueError: a path with U+0000
-        reason = getattr(fault, "strerror", None) or fault
-        raise InputError("OUTPUT", str(npz_path), f"cannot be written ({reason}); expected a writable folder") from None
-    finally:
-        for path in temporaries:
-            with contextlib.suppress(OSError, ValueError):
-                path.unlink(missing_ok=True)
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _replace_both(new: list[Path], npz_path: Path, config_path: Path) -> None:
-    """The old NPZ is kept until the config is in place too; whatever interrupts, it is put back."""
-    backup = npz_path.with_name(f".{npz_path.name}.{os.getpid()}.old")
-    existed = npz_path.exists()
-    if existed:
-        try:
-            os.link(npz_path, backup)
-        except OSError:  # a file system without hard links
-            shutil.copy2(npz_path, backup)
-    try:
-        os.replace(new[0], npz_path)
-        os.replace(new[1], config_path)
-    except BaseException:
-        # Should this fail as well, the backup stays, and its name tells what it is.
-        if existed:
-            os.replace(backup, npz_path)
-        else:
-            npz_path.unlink(missing_ok=True)
-        raise
-    if existed:
-        backup.unlink()

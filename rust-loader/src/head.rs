@@ -65,7 +65,8 @@ pub struct Scores<'a> {
 }
 
 impl Head {
-    /// Loads the pair that `PATH/NAME`, `PATH/NAME.npz` or `PATH/NAME_config.json` names.
+    /// Loads the pair that `PATH/NAME`, `PATH/NAME.npz` or `PATH/NAME_config.json` names. Where the digest says that
+    /// the NPZ is not the config's, both are read again, up to three times: a writer may be between them.
     ///
     /// # Errors
     /// `FILE_UNREADABLE`, or what [`Head::from_bytes`] reports.
@@ -78,8 +79,7 @@ impl Head {
     /// # Errors
     /// As [`Head::load`], and `NOT_VERIFIED`.
     pub fn load_with(artifact: impl AsRef<Path>, options: &LoadOptions) -> Result<Head, Error> {
-        let (npz, config) = Pair::of(artifact).read()?;
-        Head::from_bytes_with(&npz, &config, options)
+        Pair::of(artifact).read_settled(|npz, config| Head::from_bytes_with(npz, config, options))
     }
 
     /// Loads a pair from the bytes of its two files. Every check of the specification runs, in its order.

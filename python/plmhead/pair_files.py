@@ -1,0 +1,276 @@
+"""The two files of a pair on disk, written so that nothing that stops a writer loses them (docs/saving.md).
+
+A writer locks the pair, writes both files beside their targets and flushes them, links what is there as backups, renames
+the NPZ and then the config into place, flushes the folder and removes the backups. An error on the way puts the backups
+back. A kill on the way leaves a pair that loads, or one that loaders refuse by digest and `repair` completes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from .config import MAX_CONFIG_BYTES, parse_config
+from .errors import FormatError, InputError
+from .head import read_file
+
+#: How long a writer waits for another one of the same pair, in seconds.
+LOCK_SECONDS = 30.0
+_POLL_SECONDS = 0.02
+#: What a file system says that has no locks; two writers at once are then not kept apart.
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
+#: What a file system says that flushes no folders.
+_NO_FLUSH = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF}
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def write_pair(npz_path: Path, config_path: Path, npz: bytes, config: bytes) -> None:
+    """Replaces the pair, or makes it. `npz` and `config` are a checked pair: they are not judged again.
+
+    Raises InputError OUTPUT; the earlier files are then as they were.
+    """
+    with locked(npz_path):
+        replace_pair(npz_path, config_path, npz, config)
+
+
+@contextlib.contextmanager
+def locked(npz_path: Path) -> Iterator[None]:
+    """Keeps other writers of the pair out; a lock dies with its process.
+
+    The lock is on the open file `.NAME.lock`, not its being there: what a killed writer leaves stops nobody.
+    Raises InputError OUTPUT where the folder cannot be written, or another writer keeps the lock for LOCK_SECONDS.
+    """
+    if not npz_path.stem or npz_path.name == ".npz":
+        raise InputError("OUTPUT", str(npz_path), "found a folder, expected PATH/NAME")
+    path = npz_path.with_name(f".{npz_path.stem}.lock")
+    try:
+        descriptor = _acquire(path)
+    except TimeoutError:
+        found = f"found another writer at work for {LOCK_SECONDS:g} seconds, expected it to end (it holds {path.name})"
+        raise InputError("OUTPUT", str(npz_path), found, "wait for it, or end it") from None
+    except (OSError, ValueError) as fault:  # ValueError: a path with U+0000
+        raise _output_error(npz_path, fault) from None
+    try:
+        yield
+    finally:
+        _release(path, descriptor)
+
+
+def _acquire(path: Path) -> int:
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        descriptor = _open_lock(path)
+        try:
+            if _holds(path, descriptor):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(_POLL_SECONDS)
+
+
+def _open_lock(path: Path) -> int:
+    flags = os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        return os.open(path, os.O_RDWR | flags, 0o666)
+    except PermissionError:
+        # Another user's, left in a shared folder; most file systems lock what is open for reading too.
+        return os.open(path, os.O_RDONLY | flags, 0o666)
+
+
+def _holds(path: Path, descriptor: int) -> bool:
+    """Tries once. The writer before may have removed the file while this one opened it: then the lock is on nothing."""
+    try:
+        _try_lock(descriptor)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError as fault:
+        if fault.errno not in _NO_LOCKS:
+            raise
+    try:
+        return os.path.samestat(os.stat(path, follow_symlinks=False), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _release(path: Path, descriptor: int) -> None:
+    """Removes the file while the lock holds, so that no other writer's is removed; Windows removes no open file."""
+    with contextlib.suppress(OSError):
+        if sys.platform == "win32":
+            os.close(descriptor)
+            path.unlink()
+        else:
+            try:
+                path.unlink()
+            finally:
+                os.close(descriptor)
+
+
+class _Step(NamedTuple):
+    """One of the two replacements."""
+
+    target: Path
+    temporary: Path
+    backup: Path
+    existed: bool
+
+
+def replace_pair(npz_path: Path, config_path: Path, npz: bytes, config: bytes) -> None:
+    """As `write_pair`, for a caller who holds the lock."""
+    token = secrets.token_hex(8)
+    steps = [
+        _Step(path, leftover(path, token, "tmp"), leftover(path, token, "old"), os.path.lexists(path))
+        for path in (npz_path, config_path)
+    ]
+    extra = [path for step in steps for path in (step.temporary, step.backup)]
+    try:
+        with _opened_folder(npz_path.parent) as folder:
+            for step, data in zip(steps, (npz, config), strict=True):
+                _write_whole(step.temporary, data)
+            for step in steps:
+                if step.existed:
+                    _back_up(step.target, step.backup)
+            _replace(steps[::-1] if _takes_any_npz(config_path) else steps, folder)
+    except _NotPutBackError as fault:
+        reason = f"cannot be written, and the earlier files cannot be put back ({fault}); they are in {steps[0].backup}"
+        raise InputError("OUTPUT", str(npz_path), reason, f"plmhead repair {npz_path.with_suffix('')}") from None
+    except BaseException as fault:
+        remove(extra)
+        if isinstance(fault, OSError):
+            raise _output_error(npz_path, fault) from None
+        raise
+    remove(extra)
+
+
+def leftover(path: Path, token: str, kind: str) -> Path:
+    """The temporary (`tmp`) or backup (`old`) of a file of the pair; `token` is 16 hexadecimal digits, new each time."""
+    return path.with_name(f".{path.name}.{token}.{kind}")
+
+
+def leftovers(path: Path) -> dict[tuple[str, str], Path]:
+    """What writers of `path` have left beside it, by token and kind. Alive ones are kept out by the lock."""
+    pattern = re.compile(rf"\.{re.escape(path.name)}\.([0-9a-f]{{16}})\.(tmp|old)")
+    matches = [(pattern.fullmatch(other.name), other) for other in sorted(path.parent.iterdir())]
+    return {(match[1], match[2]): other for match, other in matches if match}
+
+
+def left_by_a_save(npz_path: Path, config_path: Path) -> list[Path]:
+    """What writers of the pair have left, or have there at this moment; nothing where the folder cannot be read."""
+    with contextlib.suppress(OSError, ValueError):
+        return [*leftovers(npz_path).values(), *leftovers(config_path).values()]
+    return []
+
+
+def remove(paths: Iterable[Path]) -> None:
+    """Removes what can be removed; what cannot stays, and does no harm."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _output_error(npz_path: Path, fault: Exception) -> InputError:
+    reason = getattr(fault, "strerror", None) or fault
+    return InputError("OUTPUT", str(npz_path), f"cannot be written ({reason}); expected a writable folder")
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _back_up(path: Path, backup: Path) -> None:
+    try:
+        os.link(path, backup)
+    except OSError:  # a file system without hard links
+        shutil.copy2(path, backup)
+        with backup.open("rb+") as file:
+            os.fsync(file.fileno())
+
+
+def _takes_any_npz(config_path: Path) -> bool:
+    """Whether loaders would take any NPZ with the config that is there: a version 0 config names no digest.
+
+    It has to go first then, so that a reader between the two steps meets the new config, which names one.
+    """
+    try:
+        return parse_config(read_file(config_path, "config", MAX_CONFIG_BYTES)).version[0] == 0
+    except FormatError:
+        return False
+
+
+class _NotPutBackError(Exception):
+    """The replacement failed, and so did putting the earlier files back."""
+
+
+def _replace(steps: list[_Step], folder: int | None) -> None:
+    """All steps or none, whatever interrupts; what a kill interrupts is for `repair`."""
+    try:
+        for step in steps:
+            os.replace(step.temporary, step.target)
+        _flush_folder(folder)
+    except BaseException:
+        try:
+            for step in reversed(steps):
+                if not os.path.lexists(step.temporary):  # it has taken its target's place
+                    _put_back(step)
+        except OSError as fault:
+            raise _NotPutBackError(str(fault)) from None
+        with contextlib.suppress(OSError):
+            _flush_folder(folder)
+        raise
+
+
+def _put_back(step: _Step) -> None:
+    if step.existed:
+        os.replace(step.backup, step.target)
+    else:
+        step.target.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _opened_folder(folder: Path) -> Iterator[int | None]:
+    """A descriptor to flush the folder by; None where the platform opens none, or this user may not read it."""
+    descriptor = None
+    if hasattr(os, "O_DIRECTORY"):
+        with contextlib.suppress(PermissionError):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        if descriptor is not None:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+
+def _flush_folder(descriptor: int | None) -> None:
+    if descriptor is None:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as fault:
+        if fault.errno not in _NO_FLUSH:
+            raise

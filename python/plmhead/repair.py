@@ -1,0 +1,148 @@
+"""`plmhead repair`: a pair whose writer was killed is made whole from the files that it left (docs/saving.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from .config import MAX_CONFIG_BYTES, parse_config
+from .errors import FormatError
+from .head import Head, from_bytes, load_pair, pair_paths, read_file
+from .pair_files import left_by_a_save, leftovers, locked, remove, replace_pair, write_pair
+from .zip import MAX_NPZ_BYTES
+
+
+class Repaired(NamedTuple):
+    """What `repair` did.
+
+    restored: whether the pair was put in place; False where it was whole.
+    kept: paths NAME.kept-DIGEST, where other whole pairs that lay there are now.
+    removed: names of the files of killed writers that are gone.
+    """
+
+    head: Head
+    restored: bool
+    kept: list[Path]
+    removed: list[str]
+
+
+class _File(NamedTuple):
+    path: Path
+    writer: tuple[str, str] | None  # token and kind; None for the file in place
+
+
+class _Whole(NamedTuple):
+    """An NPZ and a config that load together."""
+
+    npz: _File
+    config: _File
+    head: Head
+    digest: str  # of both files
+
+    @property
+    def in_place(self) -> bool:
+        return self.npz.writer is None and self.config.writer is None
+
+    @property
+    def rank(self) -> tuple[bool, bool, float]:
+        """The highest is the pair: what the config in place belongs to, else the NPZ in place, else the newest."""
+        return self.config.writer is None, self.npz.writer is None, self.config.path.stat().st_mtime
+
+    def read(self) -> tuple[bytes, bytes]:
+        return (
+            read_file(self.npz.path, "npz", MAX_NPZ_BYTES),
+            read_file(self.config.path, "config", MAX_CONFIG_BYTES),
+        )
+
+
+def repair(artifact: str | os.PathLike[str]) -> Repaired:
+    """Puts the one whole pair in place that belongs there, keeps any other whole pair under a name of its own, and
+    removes what killed writers left.
+
+    A save counts once its config is in place: an earlier config in place brings back the earlier NPZ; a new one is
+    completed. Raises FormatError, as `load`, where no whole pair is there; nothing is changed then. InputError OUTPUT.
+    """
+    npz_path, config_path = pair_paths(artifact)
+    with locked(npz_path):
+        whole = _whole_pairs(npz_path, config_path)
+        if not whole:
+            _refuse(npz_path, config_path)
+        chosen = max(whole, key=lambda pair: pair.rank)
+        kept = [_keep(npz_path, pair) for pair in whole if pair.digest != chosen.digest]
+        if not chosen.in_place:
+            replace_pair(npz_path, config_path, *chosen.read())
+        removed = [path for path in left_by_a_save(npz_path, config_path) if _removed(path)]
+    return Repaired(chosen.head, not chosen.in_place, kept, [path.name for path in removed])
+
+
+def _removed(path: Path) -> bool:
+    remove([path])
+    return not os.path.lexists(path)
+
+
+def _refuse(npz_path: Path, config_path: Path) -> None:
+    count = len(left_by_a_save(npz_path, config_path))
+    tried = f"nor do {count} files that a save left make a whole pair" if count else "and no save left files beside it"
+    try:
+        load_pair(npz_path, config_path)
+    except FormatError as fault:
+        message = f"{fault.message}; {tried}"
+        raise FormatError(fault.code, fault.where, message, "fetch or save the pair again") from None
+
+
+def _whole_pairs(npz_path: Path, config_path: Path) -> list[_Whole]:
+    """Every different pair that loads, each once, where it stands best."""
+    npz_files, config_files = _files(npz_path), _files(config_path)
+    digests = {file.path: digest for file in npz_files if (digest := _digest(file.path))}
+    found: dict[str, _Whole] = {}
+    for config in config_files:
+        for pair in _completions(config, npz_files, digests):
+            best = found.get(pair.digest)
+            if best is None or pair.rank > best.rank:
+                found[pair.digest] = pair
+    return list(found.values())
+
+
+def _files(path: Path) -> list[_File]:
+    """The file in place first."""
+    return [_File(path, None), *(_File(other, writer) for writer, other in leftovers(path).items())]
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(read_file(path, "npz", MAX_NPZ_BYTES)).hexdigest()
+    except FormatError:
+        return None
+
+
+def _completions(config: _File, npz_files: list[_File], digests: dict[Path, str]) -> Iterator[_Whole]:
+    """The config with the first NPZ that is its own: by digest; in version 0, which has none, by the same writer alone."""
+    try:
+        data = read_file(config.path, "config", MAX_CONFIG_BYTES)
+        parsed = parse_config(data)
+    except FormatError:
+        return
+    stated = parsed.members.get("npz_sha256") if parsed.version[0] else None
+    for npz in npz_files:
+        digest = digests.get(npz.path)
+        if digest is None or (digest != stated if stated else npz.writer != config.writer):
+            continue
+        try:
+            head = from_bytes(read_file(npz.path, "npz", MAX_NPZ_BYTES), data)
+        except FormatError:
+            continue
+        yield _Whole(npz, config, head, hashlib.sha256(digest.encode() + data).hexdigest())
+        return
+
+
+def _keep(npz_path: Path, pair: _Whole) -> Path:
+    """Writes the pair as NAME.kept-DIGEST; again by the same name, if a repair was killed on the way."""
+    name = npz_path.with_name(f"{npz_path.stem}.kept-{pair.digest[:12]}")
+    kept = pair_paths(f"{name}.npz")
+    write_pair(*kept, *pair.read())
+    with locked(kept[0]):
+        remove(left_by_a_save(*kept))
+    return name
