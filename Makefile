@@ -7,8 +7,8 @@ RUST := rust-loader/target/release/plmhead
 JS := js-loader/node_modules/.installed
 TESTEES := --testee "$(PY) -m plmhead testee" --testee "$(RUST) testee" --testee "node js-loader/src/cli.js testee"
 
-.PHONY: setup rust demo demo-selfcheck test lint conformance conformance-check conformance-selftest conformance-proof \
-	conformance-deletions clean
+.PHONY: setup rust demo demo-selfcheck test lint conformance go-testee conformance-check conformance-selftest conformance-proof \
+	conformance-deletions clean sign-test
 
 setup: .venv/.installed rust $(JS)
 
@@ -22,6 +22,10 @@ setup: .venv/.installed rust $(JS)
 # torch is needed by tests alone, not by the demo
 .venv/.torch: requirements-torch.lock .venv/.installed
 	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-torch.lock
+	touch $@
+
+.venv/.sign: requirements-sign.lock .venv/.installed
+	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-sign.lock
 	touch $@
 
 # cargo knows best what is out of date
@@ -39,7 +43,7 @@ demo-selfcheck: setup
 	test -f demo-out/scores.rust.jsonl || $(MAKE) --no-print-directory demo
 	$(PY) tools/demo.py --selfcheck
 
-test: setup .venv/.torch lint
+test: setup .venv/.torch .venv/.sign lint
 	$(PY) tools/run_tests.py
 
 lint: setup
@@ -50,8 +54,16 @@ lint: setup
 	cargo clippy --quiet --release --locked --all-targets --manifest-path rust-loader/Cargo.toml -- -D warnings
 	cd js-loader && npm run --silent check
 
-conformance: setup
-	$(PY) -m conformance.run $(TESTEES)
+# The fourth testee is of the suite alone: without Go the three loaders run.
+GO := $(shell command -v go 2>/dev/null)
+GO_TESTEE := conformance/testees/go/testee
+
+conformance: setup $(if $(GO),go-testee)
+	$(if $(GO),,@echo "conformance: go is not installed: its testee is left out, 3 loaders instead of 4")
+	$(PY) -m conformance.run $(TESTEES) $(if $(GO),--testee $(GO_TESTEE))
+
+go-testee:
+	cd conformance/testees/go && go build -o testee .
 
 conformance-check: setup
 	$(PY) -m conformance.generate --check
@@ -65,6 +77,10 @@ conformance-proof: setup
 
 conformance-deletions: setup
 	$(PY) -m conformance.proof.deletions
+
+# Tampering with signed pairs; every bit of the files
+sign-test: setup .venv/.sign
+	$(PY) -m hostile.sign_test
 
 clean:
 	rm -rf .venv .venv-oldest .venv-newest rust-loader/target js-loader/node_modules js-loader/types demo-out

@@ -1,9 +1,10 @@
-"""`verify`: every check of the specification."""
+"""`verify`: every check of the specification, and the signature where a key is given; `sign` makes one."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 from typing import Any
 
 from ..config import MAX_CONFIG_BYTES
@@ -15,7 +16,7 @@ from .terminal import show
 def run_verify(options: argparse.Namespace) -> int:
     name = pair_paths(options.artifact)[0].stem
     try:
-        head = load(options.artifact, require_verified=options.require_verified)
+        head = _loaded(options)
         if options.schema:
             _check_schema(options.artifact, head)
     except FormatError as fault:
@@ -23,8 +24,17 @@ def run_verify(options: argparse.Namespace) -> int:
             raise
         show({"name": name, "ok": False, "code": fault.code, "where": fault.where, "message": fault.message}, True)
         return 1
-    show({"name": name, "ok": True, "format_version": head.format_version, "verified": head.verified}, options.json)
+    verdict = {"name": name, "ok": True, "format_version": head.format_version, "verified": head.verified}
+    show({**verdict, "signed": True} if options.public_key else verdict, options.json)
     return 0
+
+
+def _loaded(options: argparse.Namespace) -> Head:
+    if options.public_key is None:
+        return load(options.artifact, require_verified=options.require_verified)
+    from ..signing import load_signed
+
+    return load_signed(options.artifact, options.public_key, require_verified=options.require_verified)
 
 
 def _check_schema(artifact: str, head: Head) -> None:
@@ -43,9 +53,21 @@ def _check_schema(artifact: str, head: Head) -> None:
         raise FormatError("FIELD_VALUE", where, f"the schema says: {fault.message[:200]}")
 
 
+def run_sign(options: argparse.Namespace) -> None:
+    from ..signing import sign
+
+    password = os.environ.get("PLMHEAD_KEY_PASSWORD")
+    path = sign(options.artifact, options.key, None if password is None else os.fsencode(password))
+    npz_path, config_path = pair_paths(options.artifact)
+    print(f"wrote {path}, over {npz_path.name} and {config_path.name}")
+
+
 def add(command: Any) -> None:
-    """Declares the verb."""
+    """Declares the verbs."""
     verify = command("verify", run_verify, "run every check of the specification")
+    verify.add_argument("--public-key", metavar="FILE.pem", help="first check NAME.sig, by this key, over both files")
     verify.add_argument("--require-verified", action="store_true", help="refuse version 0, which has no digests")
     verify.add_argument("--schema", action="store_true", help="also validate the config against the JSON Schema")
     verify.add_argument("--json", action="store_true", help="one line, one object")
+    sign = command("sign", run_sign, "check a pair and write NAME.sig, a signature over its two files")
+    sign.add_argument("--key", required=True, metavar="FILE.pem", help="private key on P-256, P-384 or P-521")
