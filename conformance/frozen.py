@@ -9,7 +9,6 @@ import re
 import zipfile
 from pathlib import Path
 
-from . import oracle
 from .ieee import widen32
 from .json_bytes import Raw
 from .pair import Head, Pair, archive_of
@@ -81,7 +80,7 @@ def differences(folder: Path) -> list[str]:
     case = json.loads((folder / "case.json").read_bytes())
     pair = read_pair(folder)
     found = [] if describe(pair) == case["describe"] else ["describe"]
-    if oracle.self_test(pair.head.coef, pair.head.intercept, pair.threshold) != pair.config["self_test"]:
+    if pair.self_test(pair.config) != pair.config["self_test"]:
         found.append("self_test")
     for i, due in enumerate(case["predictions"]):
         threshold = None if due["threshold"] is None else int(due["threshold"], 16)
@@ -92,4 +91,5 @@ def differences(folder: Path) -> list[str]:
         from .bound import outside
 
         found += [f"scikit_learn/{what}" for what in outside(folder, case, case["scikit_learn"])]
+        found += [f"predictions/0/{what}" for what in outside(folder, case, case["predictions"][0])]
     return found

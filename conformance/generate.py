@@ -6,6 +6,7 @@ is made once by `python -m conformance.fitted`, and is only verified here.
 
 import argparse
 import hashlib
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -112,6 +113,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="conformance.generate", description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing; compare with the files on disk")
     options = parser.parse_args(arguments)
+    if options.check and importlib.util.find_spec("mpmath") is None:
+        print("conformance-check: mpmath is missing, and the bound of the fitted cases needs it: pip install mpmath")
+        return 1
     suite = build()
     if options.check:
         return check(suite)

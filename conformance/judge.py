@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from .protocol import shown
+from .answers import shown
 
 BITS = re.compile("[0-9a-f]{16}")
 MAX_VALUES = 8  # differing values that a report shows of one answer
@@ -68,11 +68,9 @@ def code_of(answer: dict[str, object]) -> str | None:
 def error_difference(answer: dict[str, object], code: str, where: str | None) -> Difference | None:
     """The answer is the error `code`; `where` is compared unless it is None."""
     error, got = answer.get("error"), code_of(answer)
-    if answer.get("ok") is not False or not isinstance(error, dict):
-        accepted = answer.get("ok") is True
-        return Difference(
-            f"accepted, {code} was due" if accepted else f"no answer of the protocol: {shown(answer)}", code, got
-        )
+    if got in (None, "accept"):
+        words = f"accepted, {code} was due" if got else f"no answer of the protocol: {shown(answer)}"
+        return Difference(words, code, got)
     place = shown(error.get("where"))
     if error.get("code") != code:
         message = str(error.get("message"))[:120]
@@ -87,10 +85,18 @@ def ok_difference(answer: dict[str, object]) -> Difference | None:
     if answer.get("ok") is True:
         return None
     error, got = answer.get("error"), code_of(answer)
-    if isinstance(error, dict):
-        message = str(error.get("message"))[:160]
-        return Difference(f"refused: {error.get('code')} at {shown(error.get('where'))} ({message})", "accept", got)
-    return Difference(f"no answer of the protocol: {shown(answer)}", "accept", got)
+    if got is None:
+        return Difference(f"no answer of the protocol: {shown(answer)}", "accept", got)
+    message = str(error.get("message"))[:160]
+    return Difference(f"refused: {got} at {shown(error.get('where'))} ({message})", "accept", got)
+
+
+def model_difference(answer: dict[str, object]) -> Difference | None:
+    """The answer to `load` of an accept case: ok, and a name for the model."""
+    refused = ok_difference(answer)
+    if refused or isinstance(answer.get("model"), str):
+        return refused
+    return Difference(f"load: model is {shown(answer.get('model'))}, a text was due", "accept", "accept")
 
 
 def same(got: object, due: object) -> bool:

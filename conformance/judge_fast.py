@@ -1,10 +1,10 @@
 """Compare a prediction under the fast profile: bits in an interval, a label of a set. The rest is as in judge.py."""
 
 from . import judge
+from .answers import shown
 from .fast import order
 from .ieee import is_finite
 from .judge import Difference
-from .protocol import shown
 
 LABELS = "labels"
 

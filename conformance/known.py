@@ -13,7 +13,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from .report import Outcome
+from .report import NOT_EXECUTED, Outcome
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ def entry(number: int, table: object) -> Known:
 
 
 def apply(outcome: Outcome, testee: str, known: list[Known]) -> None:
-    """Turn the outcome of a listed case into xfail or xpass. A skip stays one, a broken protocol stays a failure."""
+    """Turn the outcome of a listed case into xfail or xpass. What was not executed stays so, a broken protocol stays a failure."""
     found = [each for each in known if each.id == outcome.id and each.testee in (None, testee)]
-    if not found or outcome.result == "skip" or outcome.protocol:
+    if not found or outcome.result in NOT_EXECUTED or outcome.protocol:
         return
     if outcome.result == "pass":
         outcome.result, outcome.detail = "xpass", f"passes, but is listed as a known failure: {found[0].reason}"

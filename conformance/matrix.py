@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 
 from .judge import BITS
-from .report import FAILURES, RESULTS, WORDS, Outcome, Suite, TesteeReport, area_of, printable
+from .report import FAILURES, RESULTS, WORDS, Outcome, Suite, TesteeReport, area_of, headline
 
 TEMPLATE = Path(__file__).with_name("report.html")
 MAX_SHOWN = 20  # cases of one area and loader; a loader that refuses everything must not make a page of megabytes
@@ -15,10 +15,9 @@ MAX_SHOWN = 20  # cases of one area and loader; a loader that refuses everything
 
 def page(suite: Suite, reports: list[TesteeReport]) -> str:
     failing = [report for report in reports if not conforms(report)]
-    failures = sum(report.failures for report in reports) + len(suite.unknown)
     by_area = Grouped(suite.ids, reports)
     values = {
-        "title": f"Conformance: {failures} failures" if failing or suite.unknown else "Conformance: all passed",
+        "title": f"Conformance: {escape(headline(suite, reports))}",
         "verdict": escape(verdict(suite, reports, failing)),
         "verdict_class": "bad" if failing or suite.unknown else "good",
         "facts": facts(suite),
@@ -62,10 +61,12 @@ def verdict(suite: Suite, reports: list[TesteeReport], failing: list[TesteeRepor
         return f"{len(suite.unknown)} known failures are listed that are no cases: {', '.join(suite.unknown[:3])}"
     if not failing:
         loaders = "The loader passes" if len(reports) == 1 else f"All {len(reports)} loaders pass"
-        excused = any(report.counts["skip"] or report.counts["xfail"] for report in reports)
-        return f"{loaders}, but for what they skip or list as known" if excused else f"{loaders} every case"
+        if any(report.counts["skip"] or report.counts["xfail"] for report in reports):
+            return f"{loaders}, but for what they skip or list as known"
+        applicable = any(report.counts["inapplicable"] for report in reports)
+        return f"{loaders} every case that applies" if applicable else f"{loaders} every case"
     if len(failing) == 1:
-        return f"{failing[0].name} does not conform: {plural(failing[0].failures, 'failure')}"
+        return f"{failing[0].name} does not conform: {trouble(failing[0])}"
     failures = sum(report.failures for report in failing)
     return f"{len(failing)} of {len(reports)} loaders do not conform: {plural(failures, 'failure')}"
 
@@ -81,16 +82,23 @@ def facts(suite: Suite) -> str:
 
 
 def tone(result: str) -> str:
-    return "good" if result == "pass" else "bad" if result in FAILURES else "warn"
+    if result in FAILURES:
+        return "bad"
+    return {"pass": "good", "inapplicable": "none"}.get(result, "warn")
+
+
+def trouble(report: TesteeReport) -> str:
+    """Why a loader does not conform."""
+    if report.broken:
+        return f"broken: {report.broken}"
+    if report.failures:
+        return plural(report.failures, "failure")
+    return "nothing ran" if not report.not_run else f"{plural(report.not_run, 'case')} did not run"
 
 
 def card(report: TesteeReport) -> str:
     counts = report.counts
-    state, kind = ("conforms", "good") if conforms(report) else (plural(report.failures, "failure"), "bad")
-    if kind == "bad" and report.broken:
-        state = f"broken: {report.broken}"
-    elif kind == "bad" and not report.failures:
-        state = "nothing ran" if not report.not_run else f"{report.not_run} cases did not run"
+    state, kind = ("conforms", "good") if conforms(report) else (trouble(report), "bad")
     parts = [(tone(name), counts[name], WORDS[name]) for name in RESULTS if counts[name]]
     parts += [("none", report.not_run, "not run")] if report.not_run else []
     bar = "".join(f'<i class="fill-{fill}" style="flex-grow:{count}"></i>' for fill, count, _ in parts)
@@ -106,9 +114,9 @@ def card(report: TesteeReport) -> str:
 
 def column(report: TesteeReport) -> str:
     testee = report.hello.get("testee")
-    if not isinstance(testee, dict):
+    if testee is None:
         return f'<th scope="col">{escape(report.name)}</th>'
-    name, language = (escape(printable(testee.get(key), 60)) for key in ("name", "language"))
+    name, language = escape(testee["name"]), escape(testee["language"])
     return f'<th scope="col">{name}<span>{language}</span></th>'
 
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import queue
+import select
 import shlex
 import signal
 import subprocess
@@ -11,8 +12,10 @@ import threading
 import time
 from pathlib import Path
 
-MAX_LINE = 60_000
+from .answers import MAX_LINE, hello_fault, parse, shown
+
 SAMPLE_SECONDS = 0.2  # how often memory is looked at while an answer is awaited
+MAX_WAITING = 4  # lines read ahead: a testee that floods its output is held up by its own pipe
 
 
 class TesteeError(Exception):
@@ -37,52 +40,67 @@ class Testee:
     def start(self) -> dict[str, object]:
         """Start the child and say hello. Called again after a failure."""
         try:
+            words = shlex.split(self.command) or [""]
             self.process = subprocess.Popen(
-                shlex.split(self.command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a quotation that does not end
             raise TesteeError("start", str(error)) from None
         self.starts += 1
         self.next_id = 0
-        self.lines: queue.Queue[bytes | None] = queue.Queue()
-        threading.Thread(target=read_lines, args=(self.process.stdout, self.lines), daemon=True).start()
+        self.lines: queue.Queue[bytes | None] = queue.Queue(MAX_WAITING)
+        self.over = threading.Event()
+        threading.Thread(target=read_lines, args=(self.process.stdout, self.lines, self.over), daemon=True).start()
         answer = self.ask(op="hello", protocol=1)
-        testee = answer.get("testee")
-        if answer.get("ok") is not True or answer.get("protocol") != 1 or not isinstance(testee, dict):
-            raise TesteeError("protocol", f"hello was answered with {shown(answer)}")
+        fault = hello_fault(answer)
+        if fault:
+            raise self.failed("protocol", fault)
+        testee = answer["testee"]
         self.hello = answer
-        self.name = f"{testee.get('name')} {testee.get('version')} ({testee.get('language')})"
+        self.name = f"{testee['name']} {testee['version']} ({testee['language']})"
         return answer
 
     def ask(self, **request: object) -> dict[str, object]:
         if self.process is None:
             self.start()
         number, self.next_id = self.next_id, self.next_id + 1
-        line = json.dumps({"id": number, **request}).encode() + b"\n"
+        self.send(json.dumps({"id": number, **request}).encode() + b"\n")
+        answer = self.read()
+        if type(answer.get("id")) is not int or answer["id"] != number:
+            raise self.failed("protocol", f"answer {shown(answer)} to request {number}")
+        return answer
+
+    def send(self, line: bytes) -> None:
+        """A testee answers what it was asked, so nothing may be there before the request."""
+        with contextlib.suppress(queue.Empty):
+            early = self.lines.get_nowait()
+            if early is not None:
+                raise self.failed("protocol", f"a line without a request: {early[:80]!r}")
+            raise self.ended()
+        if not select.select([], [self.process.stdin], [], self.timeout)[1]:
+            raise self.failed("hang", f"it has not read its input for {self.timeout:g} s")
         try:
             self.process.stdin.write(line)
             self.process.stdin.flush()
         except OSError:
             raise self.failed("crash", "it closed its input") from None
-        answer = self.read()
-        if answer.get("id") != number:
-            raise self.failed("protocol", f"answer {shown(answer)} to request {number}")
-        return answer
 
     def read(self) -> dict[str, object]:
         line = self.line()
         if line is None:
-            code = self.process.wait()
-            raise self.failed("crash", f"it ended with status {code}")
-        if len(line.rstrip(b"\n")) > MAX_LINE:
-            raise self.failed("protocol", f"a line of more than {MAX_LINE} bytes")
+            raise self.ended()
         try:
-            answer = json.loads(line)
-        except (ValueError, RecursionError):
-            raise self.failed("protocol", f"not JSON: {line[:80]!r}") from None
-        if not isinstance(answer, dict):
-            raise self.failed("protocol", f"not an object: {line[:80]!r}")
-        return answer
+            return parse(line)
+        except ValueError as fault:
+            raise self.failed("protocol", str(fault)) from None
+
+    def ended(self) -> TesteeError:
+        """Its output has ended, and so should it have."""
+        try:
+            code = self.process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            return self.failed("crash", "it closed its output")
+        return self.failed("crash", f"it ended with status {code}")
 
     def line(self) -> bytes | None:
         """The next line. Memory is sampled while waiting: a runaway allocation is stopped before it takes the machine."""
@@ -113,11 +131,13 @@ class Testee:
         process, self.process = self.process, None
         if process is None:
             return
+        self.over.set()
         if process.poll() is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        process.stdin.close()
+        with contextlib.suppress(OSError):  # what was not sent
+            process.stdin.close()
 
     def shutdown(self) -> int | None:
         """Ask the child to end, without closing its input; its exit status, or None when it had to be killed."""
@@ -150,15 +170,14 @@ def peak_of(pid: int) -> int:
     return 0
 
 
-def read_lines(stream: object, lines: "queue.Queue[bytes | None]") -> None:
+def read_lines(stream: object, lines: "queue.Queue[bytes | None]", over: threading.Event) -> None:
     """Runs in a thread: a blocking read cannot hold up the time limit. A line that is too long is cut, not collected."""
-    with contextlib.suppress(OSError, ValueError):
-        while line := stream.readline(MAX_LINE + 2):
-            lines.put(line)
-    lines.put(None)
-    stream.close()
-
-
-def shown(value: object) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 200 else text[:200] + "…"
+    with contextlib.suppress(OSError, ValueError), stream:
+        while not over.is_set():
+            line = stream.readline(MAX_LINE + 3) or None  # a line feed, a carriage return, and one byte too many
+            while not over.is_set():
+                with contextlib.suppress(queue.Full):
+                    lines.put(line, timeout=SAMPLE_SECONDS)
+                    break
+            if line is None:
+                return

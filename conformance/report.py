@@ -11,7 +11,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 FAILURES = ("fail", "crash", "timeout", "xpass")
-RESULTS = ("pass", *FAILURES, "xfail", "skip")
+NOT_EXECUTED = ("skip", "inapplicable")
+RESULTS = ("pass", *FAILURES, "xfail", *NOT_EXECUTED)
 WORDS = {
     "pass": "passed",
     "fail": "failed",
@@ -20,6 +21,7 @@ WORDS = {
     "xpass": "passed unexpectedly",
     "xfail": "failed as known",
     "skip": "skipped",
+    "inapplicable": "not applicable",
 }
 MAX_LISTED = 50  # failures in summary.md
 
@@ -62,8 +64,8 @@ class Suite:
     only: str
     ids: list[str]  # of the chosen cases
     cases: int
-    unknown: list[str]
-    status: int
+    unknown: list[str]  # listed as known failures, but no cases
+    status: int = 0
 
     @property
     def chosen(self) -> int:
@@ -81,13 +83,14 @@ class TesteeReport:
     seconds: float = 0
     peak_mib: float = 0
 
-    def said(self, name: str, hello: dict[str, object]) -> None:
+    def said(self, hello: dict[str, object]) -> None:
         """What the testee said about itself. The key leaves out the version: files named after it stay the same."""
-        self.name, self.hello = printable(name, 120), hello
-        testee = hello.get("testee")
-        if isinstance(testee, dict):
-            text = f"{testee.get('name')}-{testee.get('language')}".lower()
-            self.key = re.sub("[^a-z0-9]+", "-", text).strip("-")[:60] or "testee"
+        said = {word: str(hello["testee"][word]) for word in ("name", "version", "language")}
+        text = f"{said['name']}-{said['language']}".lower()
+        self.key = re.sub("[^a-z0-9]+", "-", text).strip("-")[:60].strip("-") or "testee"
+        said = {word: printable(words) for word, words in said.items()}
+        self.name = f"{said['name']} {said['version']} ({said['language']})"
+        self.hello = {word: hello[word] for word in ("protocol", "format_versions", "profiles")} | {"testee": said}
 
     @property
     def cases(self) -> list[Outcome]:
@@ -102,9 +105,13 @@ class TesteeReport:
         return self.total - len(self.cases)
 
     @property
+    def executed(self) -> int:
+        return sum(each.result not in NOT_EXECUTED for each in self.cases)
+
+    @property
     def vacuous(self) -> bool:
         """A case was lost, or none was executed: then 0 failures would say nothing."""
-        return self.not_run != 0 or all(each.result == "skip" for each in self.cases)
+        return self.not_run != 0 or self.executed == 0
 
     @property
     def protocol_broken(self) -> bool:
@@ -118,8 +125,7 @@ class TesteeReport:
         counts = self.counts
         failed = sum(counts[name] for name in FAILURES)
         words = [f"{counts['pass']} passed", f"{failed} failed", f"{counts['skip']} skipped"]
-        if counts["xfail"]:
-            words.append(f"{counts['xfail']} failed as known")
+        words += [f"{counts[name]} {WORDS[name]}" for name in ("inapplicable", "xfail") if counts[name]]
         if self.not_run:
             words.append(f"{self.not_run} not run")
         return ", ".join(words)
@@ -128,6 +134,17 @@ class TesteeReport:
         counts = {name: self.counts[name] for name in RESULTS}
         times = {"seconds": round(self.seconds, 3), "peak_mib": round(self.peak_mib, 1)}
         return {**counts, "not_run": self.not_run, "broken": self.broken, **times}
+
+
+def headline(suite: Suite, reports: list[TesteeReport]) -> str:
+    """The last line of a run. It counts failures only where every loader executed something and no case was lost."""
+    if not suite.chosen:
+        return f"incomplete: no case begins with {suite.only!r}"
+    failures = sum(each.failures for each in reports) + len(suite.unknown)
+    lost = [f"{each.name} executed {each.executed} of {each.total} cases" for each in reports if each.vacuous]
+    if lost:
+        return f"incomplete: {'; '.join([*lost, *([f'{failures} failures'] if failures else [])])}"
+    return f"{suite.chosen} cases, {len(reports)} loaders, {failures} failures"
 
 
 def area_of(case: str) -> str:
@@ -168,10 +185,7 @@ def results(suite: Suite, reports: list[TesteeReport]) -> str:
         "profile": suite.profile,
         "only": suite.only,
         "cases": suite.chosen,
-        "testees": [
-            {"key": each.key, "name": each.name, **{k: v for k, v in each.hello.items() if k not in ("id", "ok")}}
-            for each in reports
-        ],
+        "testees": [{"key": each.key, "name": each.name, **each.hello} for each in reports],
     }
     lines = [header]
     lines += [outcome.record(each.key) for each in reports for outcome in each.outcomes]
@@ -186,18 +200,21 @@ def junit(reports: list[TesteeReport]) -> str:
     root = ElementTree.Element("testsuites")
     for report in reports:
         counts = report.counts
-        element = ElementTree.SubElement(root, "testsuite", name=report.name, tests=str(len(report.outcomes)))
+        lost = int(report.vacuous or bool(report.broken))  # readers of this file know counts alone
+        element = ElementTree.SubElement(root, "testsuite", name=report.name, tests=str(len(report.outcomes) + lost))
         element.set("failures", str(counts["fail"] + counts["xpass"]))
-        element.set("errors", str(counts["crash"] + counts["timeout"]))
-        element.set("skipped", str(counts["skip"] + counts["xfail"]))
+        element.set("errors", str(counts["crash"] + counts["timeout"] + lost))
+        element.set("skipped", str(counts["skip"] + counts["inapplicable"] + counts["xfail"]))
         element.set("time", f"{report.seconds:.3f}")
         for outcome in report.outcomes:
             case = ElementTree.SubElement(element, "testcase", classname=f"{report.key}.{outcome.area}")
             case.set("name", outcome.id)
             case.set("time", f"{outcome.seconds:.6f}")
             verdict(case, outcome)
-        if report.broken:
-            ElementTree.SubElement(element, "system-err").text = report.broken
+        if lost:
+            case = ElementTree.SubElement(element, "testcase", classname=report.key, name="complete", time="0")
+            words = f"{report.executed} of {report.total} cases were executed. {report.broken}".rstrip()
+            ElementTree.SubElement(case, "error", message=words)
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode") + "\n"
 
@@ -209,7 +226,7 @@ def verdict(case: ElementTree.Element, outcome: Outcome) -> None:
     detail = outcome.detail
     if outcome.result == "xfail" and outcome.known:
         detail = f"known failure: {outcome.known['reason']} ({outcome.known['issue']}); {detail}"
-    tags = {"crash": "error", "timeout": "error", "skip": "skipped", "xfail": "skipped"}
+    tags = {"crash": "error", "timeout": "error", **dict.fromkeys((*NOT_EXECUTED, "xfail"), "skipped")}
     element = ElementTree.SubElement(case, tags.get(outcome.result, "failure"), message=detail)
     if element.tag != "skipped":
         element.set("type", outcome.result)
@@ -217,19 +234,18 @@ def verdict(case: ElementTree.Element, outcome: Outcome) -> None:
 
 
 def summary(suite: Suite, reports: list[TesteeReport]) -> str:
-    failures = sum(each.failures for each in reports) + len(suite.unknown)
     cases = f"{suite.chosen} of {suite.cases} cases" if suite.chosen != suite.cases else f"{suite.cases} cases"
     lines = [
-        f"# Conformance: {failures} failures",
+        f"# Conformance: {cell(headline(suite, reports))}",
         "",
         f"Suite {suite.version} (manifest {suite.digest[:12]}), profile {suite.profile}, {cases}.",
         "",
-        "| loader | passed | failed | known failures | skipped | not run | seconds | peak MiB |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
+        "| loader | passed | failed | known failures | skipped | not applicable | not run | seconds | peak MiB |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for each in reports:
         counts = each.counts
-        numbers = (counts["pass"], each.failures, counts["xfail"], counts["skip"], each.not_run)
+        numbers = (counts["pass"], each.failures, counts["xfail"], counts["skip"], counts["inapplicable"], each.not_run)
         cells = [cell(each.name), *map(str, numbers), f"{each.seconds:.1f}", f"{each.peak_mib:.0f}"]
         lines.append(f"| {' | '.join(cells)} |")
     lines += [f"\nBroken: {cell(each.name)}: {cell(each.broken)}" for each in reports if each.broken]
@@ -254,7 +270,7 @@ def badge(suite: Suite, report: TesteeReport) -> str:
     """The endpoint schema of shields.io. A part of the suite and a skip are never shown as the whole."""
     counts = report.counts
     message = f"{suite.profile} {counts['pass']}/{report.total}"
-    message += "".join(f", {counts[name]} {WORDS[name]}" for name in ("skip", "xfail") if counts[name])
+    message += "".join(f", {counts[name]} {WORDS[name]}" for name in (*NOT_EXECUTED, "xfail") if counts[name])
     message += f", suite {suite.version}" if suite.chosen == suite.cases else f", only {suite.only}"
     color = "brightgreen"
     if report.failures or report.protocol_broken or report.vacuous:

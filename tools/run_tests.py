@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -68,10 +69,12 @@ def javascript_tests() -> Outcome:
 
 
 def conformance() -> Outcome:
+    """A run with a loader too few is a failure. Only the testee in Go may be left out, where there is no Go."""
+    due = 4 if shutil.which("go") else 3
     code, text = stream(["make", "--no-print-directory", "conformance"], REPOSITORY)
     match = re.search(r"^conformance: (\d+) cases, (\d+) loaders, (\d+) failures", text, re.MULTILINE)
     cases, loaders, failures = map(int, match.groups()) if match else (0, 0, 1)
-    return outcome(code, cases if loaders == 3 else 0, failures)
+    return outcome(code, cases if loaders == due else 0, failures)
 
 
 def main() -> int:

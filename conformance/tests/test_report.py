@@ -72,8 +72,12 @@ def test_known_failures_are_told_apart(folder: Path) -> None:
 
 def test_junit(folder: Path) -> None:
     suites = list(ElementTree.parse(folder / "junit.xml").getroot())
-    assert [suite.get("tests") for suite in suites] == ["7"] * 4
+    assert [suite.get("tests") for suite in suites] == ["7", "7", "7", "8"]
     assert [suite.get("failures") for suite in suites] == ["0", "7", "6", "0"]
+    assert [suite.get("errors") for suite in suites] == ["0", "0", "0", "1"]
+    lost = suites[3].find("testcase/error")
+    assert lost is not None
+    assert lost.get("message") == "0 of 7 cases were executed."
     assert [len(suite.findall("testcase/failure")) for suite in suites] == [0, 7, 6, 0]
     assert [len(suite.findall("testcase/skipped")) for suite in suites] == [0, 0, 1, 7]
 
@@ -109,7 +113,8 @@ def test_the_colour_of_a_badge(result: str, total: int, color: str) -> None:
 
 def test_summary(folder: Path) -> None:
     text = (folder / "summary.md").read_text()
-    assert text.startswith("# Conformance: 13 failures\n")
+    headline = "incomplete: fake skip 0 (python) executed 0 of 7 cases; 13 failures"
+    assert text.startswith(f"# Conformance: {headline}\n")
     assert "| fake honest 0 (python) | 7 | 0 | 0 | 0 | 0 |" in text
 
 
@@ -126,7 +131,8 @@ def test_two_testees_of_one_name_keep_their_files_apart(tmp_path: Path) -> None:
 def test_a_testees_words_stay_words(tmp_path: Path) -> None:
     evil = "</td><script>x</script>|\ud800\x00\x1b[2J`"
     bad = report.TesteeReport(1, "name")
-    bad.said(evil, {"testee": {"name": evil, "language": "../.."}})
+    testee = {"name": evil, "version": evil, "language": "../.."}
+    bad.said({"protocol": 1, "testee": testee, "format_versions": ["0"], "profiles": ["strict"]})
     values = ({"name": "decision[0]", "got": '"<i>"', "expected": "0" * 16},)
     outcome = report.Outcome("base/plain", "fail", report.printable(evil), got=report.printable(evil), values=values)
     bad.outcomes.append(outcome)

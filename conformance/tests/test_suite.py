@@ -67,6 +67,12 @@ def test_regenerating_changes_nothing(capsys: pytest.CaptureFixture[str]) -> Non
     assert re.fullmatch(r"conformance-check: [0-9]+ files, 0 differ", verdict)
 
 
+def test_a_missing_mpmath_is_said_first(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generate.importlib.util, "find_spec", lambda name: None)
+    assert generate.main(["--check"]) == 1
+    assert "pip install mpmath" in capsys.readouterr().out
+
+
 def test_ids() -> None:
     entries = run.load_manifest(ROOT)
     ids = [entry["id"] for entry in entries]
