@@ -10,6 +10,7 @@ from .judge import BITS
 from .report import FAILURES, RESULTS, WORDS, Outcome, Suite, TesteeReport, area_of, headline
 
 TEMPLATE = Path(__file__).with_name("report.html")
+MAX_FITTED = 4  # loaders whose columns fit on a phone; with more the table scrolls sideways
 MAX_SHOWN = 20  # cases of one area and loader; a loader that refuses everything must not make a page of megabytes
 
 
@@ -23,6 +24,7 @@ def page(suite: Suite, reports: list[TesteeReport]) -> str:
         "facts": facts(suite),
         "cards": "\n".join(card(report) for report in reports),
         "note": note(by_area.open),
+        "table_class": "areas fit" if len(reports) <= MAX_FITTED else "areas",
         "columns": "".join(column(report) for report in reports),
         "rows": "\n".join(row(area, by_area, reports) for area in by_area.order),
         "digest": escape(suite.digest),
