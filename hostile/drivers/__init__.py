@@ -1,0 +1,1 @@
+"""One program a language for soak.py."""
