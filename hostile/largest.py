@@ -1,4 +1,4 @@
-"""The largest and the most laborious pairs that the format admits, and the same with one fault met late. Too large to keep: built when asked for."""
+"""The largest and the most laborious pairs that the format admits, and some with one fault met late. Built when asked for: too large to keep."""
 
 from __future__ import annotations
 

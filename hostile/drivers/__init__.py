@@ -1,1 +1,1 @@
-"""One program a language for soak.py."""
+"""Programs that soak.py starts; that of Rust is rust-loader/examples/soak.rs."""

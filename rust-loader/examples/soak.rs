@@ -1,4 +1,4 @@
-//! soak NAME REFUSED X LOADS SCORES: as soak_python.py, with threads that share one head.
+//! soak NAME REFUSED X LOADS SCORES: as hostile/drivers/soak_python.py, with threads that share one head. `make soak` starts it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
