@@ -86,7 +86,7 @@ class Workshop:
         command, root = self.made(language, name, changed)
         asked = {"command": command, "timeout": self.timeout, "stop_after": stop_after, "without": sorted(without)}
         try:
-            return judged(asked, f"{language} {name}")
+            return judged(asked, f"{language} {name}", self.repository)
         finally:
             shutil.rmtree(root)
 
