@@ -144,7 +144,9 @@ def headline(suite: Suite, reports: list[TesteeReport]) -> str:
     lost = [f"{each.name} executed {each.executed} of {each.total} cases" for each in reports if each.vacuous]
     if lost:
         return f"incomplete: {'; '.join([*lost, *([f'{failures} failures'] if failures else [])])}"
-    return f"{suite.chosen} cases, {len(reports)} loaders, {failures} failures"
+    skipped = sum(each.counts["skip"] for each in reports)
+    words = f"{suite.chosen} cases, {len(reports)} loaders, {failures} failures"
+    return f"{words}, {skipped} skipped" if skipped else words
 
 
 def area_of(case: str) -> str:

@@ -113,7 +113,8 @@ def outcome_of(testee: Testee, folder: Path, case: dict[str, object], scratch: P
 def run_testee(testee: Testee, root: Path, cases: list[dict[str, object]], profile: str = STRICT) -> Iterator[Outcome]:
     hello = testee.start()
     if not claims(hello, profile):
-        raise TesteeError("profile", f"it claims {', '.join(hello['profiles'])} in its answer to hello, not {profile}")
+        claimed = ", ".join(hello["profiles"])
+        raise TesteeError("profile", f"its hello claims {claimed}, not {profile}: run it with --profile {claimed}")
     with tempfile.TemporaryDirectory() as scratch:
         for entry in cases:
             folder = root / str(entry["path"])
@@ -170,7 +171,7 @@ def results_folder(text: str) -> Path:
     return Path(text)
 
 
-def parsed(arguments: list[str] | None) -> argparse.Namespace:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="conformance.run", description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--testee", action="append", required=True, metavar="COMMAND", help="a program to test; may be given again")
@@ -184,11 +185,11 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
         "--max-memory", type=int, default=1024, metavar="MIB", help="resident memory of a testee (default 1024; 0: any)"
     )
     add("--suite", type=Path, default=HERE, metavar="FOLDER", help="the folder of manifest.json")
-    return parser.parse_args(arguments)
+    return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = parsed(arguments)
+    options = parser().parse_args(arguments)
     try:
         cases = load_manifest(options.suite)
         damaged = damage(options.suite, cases)
