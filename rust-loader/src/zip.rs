@@ -213,7 +213,8 @@ fn local_header(npz: &[u8], record: &Central<'_>, at: usize, limit: usize) -> Re
 /// Z6.
 fn keep<'a>(found: &mut [Option<Stored<'a>>; 5], record: &Central<'_>, data: &'a [u8]) -> Result<(), Error> {
     let slot = NAMES.iter().zip(found.iter_mut()).find(|(name, _)| name.as_bytes() == record.name);
-    let name = String::from_utf8_lossy(record.name);
+    // A name may have 65,535 bytes; a message is for people.
+    let name = String::from_utf8_lossy(&record.name[..record.name.len().min(80)]);
     match slot {
         Some((_, slot @ None)) => {
             *slot = Some((data, record.crc));

@@ -103,7 +103,7 @@ func (z *container) entry() error {
 	}
 	z.position = end
 	if _, seen := z.members[name]; seen || !isMember(name) {
-		return zipFault("ZIP_NAME", z.cursor, "the name %q", name)
+		return zipFault("ZIP_NAME", z.cursor, "the name %.80q", name)
 	}
 	z.members[name] = zipMember{z.src[start:end], u32(record, 16)}
 	z.cursor += centralSize + uint64(len(name))
