@@ -8,7 +8,7 @@ JS := js-loader/node_modules/.installed
 TESTEES := --testee "$(PY) -m plmhead testee" --testee "$(RUST) testee" --testee "node js-loader/src/cli.js testee"
 
 .PHONY: setup rust demo demo-selfcheck test lint conformance go-testee conformance-check conformance-selftest conformance-proof \
-	conformance-deletions clean sign-test
+	conformance-deletions conformance-mutants clean sign-test differential
 
 setup: .venv/.installed rust $(JS)
 
@@ -43,7 +43,7 @@ demo-selfcheck: setup
 	test -f demo-out/scores.rust.jsonl || $(MAKE) --no-print-directory demo
 	$(PY) tools/demo.py --selfcheck
 
-test: setup .venv/.torch .venv/.sign lint
+test: setup soak-driver .venv/.torch .venv/.sign lint
 	$(PY) tools/run_tests.py
 
 lint: setup
@@ -78,9 +78,42 @@ conformance-proof: setup
 conformance-deletions: setup
 	$(PY) -m conformance.proof.deletions
 
+# The tools that make the mutants, pinned; cargo-mutants only where this very version is not installed already.
+MUTANTS := .cache/conformance-mutants
+
+$(MUTANTS)/.installed: conformance/mutants/requirements.txt conformance/mutants/package-lock.json
+	$(PYTHON) -m venv $(MUTANTS)/cosmic-ray
+	$(MUTANTS)/cosmic-ray/bin/pip install --quiet --disable-pip-version-check --no-deps -r conformance/mutants/requirements.txt
+	cd conformance/mutants && npm ci --no-audit --no-fund --loglevel=error
+	test "$$(cargo mutants --version 2>&1)" = "cargo-mutants 27.1.0" || \
+		cargo install --quiet cargo-mutants --version 27.1.0 --locked --root $(MUTANTS)/cargo
+	touch $@
+
+# Hours, and it goes on where it was stopped.
+conformance-mutants: setup $(MUTANTS)/.installed
+	$(PY) -m conformance.mutants
+
 # Tampering with signed pairs; every bit of the files
 sign-test: setup .venv/.sign
 	$(PY) -m hostile.sign_test
+
+# Mutated pairs to every loader, the one in Go too where go is installed. A stopped run goes on: RESUME=FILE keeps its state.
+differential: setup $(if $(GO),go-testee)
+	$(PY) -m hostile.differential --inputs $(or $(N),20000) --seed $(or $(SEED),1) $(if $(RESUME),--resume $(RESUME))
+
+# Numbers of SECURITY.md, minutes each.
+.PHONY: resources tamper soak soak-driver
+resources: setup
+	$(PY) -m hostile.resources $(TESTEES)
+
+tamper: setup
+	$(PY) -m hostile.tamper $(TESTEES)
+
+soak: setup soak-driver
+	$(PY) -m hostile.soak
+
+soak-driver:
+	cargo build --quiet --release --locked --example soak --manifest-path rust-loader/Cargo.toml
 
 clean:
 	rm -rf .venv .venv-oldest .venv-newest rust-loader/target js-loader/node_modules js-loader/types demo-out

@@ -1,4 +1,4 @@
-"""The largest and the most laborious pairs that the format admits, and some with one fault met late. Built when asked for: too large to keep."""
+"""The largest and most laborious pairs that the format admits, and some with one fault met late. Built when asked for, not kept."""
 
 from __future__ import annotations
 
