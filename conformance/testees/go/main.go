@@ -8,10 +8,14 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"runtime/debug"
 	"strconv"
 )
 
 const maxLine = 60000
+
+// memoryLimit makes the collector run more often near it, so that large files stay well below what the runner allows.
+const memoryLimit = 512 << 20
 
 type answer map[string]any
 
@@ -21,6 +25,7 @@ type session struct {
 }
 
 func main() {
+	debug.SetMemoryLimit(memoryLimit)
 	s := &session{models: map[string]*head{}}
 	in := bufio.NewReader(os.Stdin)
 	for {
