@@ -195,3 +195,22 @@ def test_the_last_line_needs_no_line_feed(testee: str, request: pytest.FixtureRe
     assert (hello["id"], hello["ok"]) == (0, True)
     assert (empty["id"], empty["error"]["code"]) == (None, BAD)
     assert (sing["id"], sing["error"]["code"]) == (2, UNKNOWN)
+
+
+@pytest.mark.parametrize("testee", TESTEES)
+def test_an_answer_longer_than_a_line_is_skipped(testee: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    if testee == "go":
+        request.getfixturevalue("go")
+    rows = 3000
+    (tmp_path / "x.bin").write_bytes(bytes(rows * 4 * 8))
+    x = {"path": str(tmp_path / "x.bin"), "dtype": "f8", "rows": rows, "cols": 4}
+    load = {"id": 0, "op": "load", "npz": str(PLAIN / "model.npz"), "config": str(PLAIN / "model_config.json")}
+    predict = {"id": 1, "op": "predict", "model": "m1", "x": x, "threshold": None, "assay_type": None}
+    described = {"id": 2, "op": "describe", "model": "m1"}
+    got = answers(testee, b"".join(json.dumps(each).encode() + b"\n" for each in (load, predict, described)))
+    assert [(each["id"], each.get("ok"), each.get("skip")) for each in got] == [
+        (0, True, None),
+        (1, None, True),
+        (2, True, None),
+    ]
+    assert got[1]["reason"]
