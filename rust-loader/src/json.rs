@@ -4,6 +4,7 @@
 //! `1` and `1.0` are different values here. The first fault in the order of the bytes is the error.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 
 use crate::errors::{Code, Error};
 
@@ -115,6 +116,20 @@ fn decode(bytes: &[u8]) -> Result<&str, Error> {
     }
 }
 
+/// The names of an object so far, as hashes: nine bytes each. Where a hash was met before, the names are compared.
+#[derive(Default)]
+struct Names {
+    hashes: HashSet<u64>,
+    hasher: RandomState,
+}
+
+impl Names {
+    /// Whether `name` is new to `members`.
+    fn insert(&mut self, name: &str, members: &[(String, Value)]) -> bool {
+        self.hashes.insert(self.hasher.hash_one(name)) || members.iter().all(|(known, _)| known != name)
+    }
+}
+
 /// A position in the text. Recursion is safe: `value` stops at depth 16.
 struct Parser<'a> {
     text: &'a str,
@@ -215,6 +230,7 @@ impl<'a> Parser<'a> {
             items.push(self.value(depth + 1)?);
             self.space();
             if self.eat(b']') {
+                items.shrink_to_fit();
                 return Ok(Value::Array(items));
             }
             if !self.eat(b',') {
@@ -226,14 +242,14 @@ impl<'a> Parser<'a> {
     /// After the opening brace.
     fn object(&mut self, depth: usize) -> Result<Value, Error> {
         let mut members = Vec::new();
-        let mut names = HashSet::new();
+        let mut names = Names::default();
         self.space();
         if self.eat(b'}') {
             return Ok(Value::Object(members));
         }
         loop {
             self.space();
-            let name = self.name(&mut names)?;
+            let name = self.name(&mut names, &members)?;
             self.space();
             if !self.eat(b':') {
                 return Err(self.syntax("':'"));
@@ -242,6 +258,7 @@ impl<'a> Parser<'a> {
             members.push((name, self.value(depth + 1)?));
             self.space();
             if self.eat(b'}') {
+                members.shrink_to_fit();
                 return Ok(Value::Object(members));
             }
             if !self.eat(b',') {
@@ -251,13 +268,13 @@ impl<'a> Parser<'a> {
     }
 
     /// T4: a name that its object does not have yet.
-    fn name(&mut self, names: &mut HashSet<String>) -> Result<String, Error> {
+    fn name(&mut self, names: &mut Names, members: &[(String, Value)]) -> Result<String, Error> {
         if self.peek() != Some(b'"') {
             return Err(self.syntax("a name in quotes"));
         }
         let start = self.at;
         let name = self.string()?;
-        if names.insert(name.clone()) {
+        if names.insert(&name, members) {
             return Ok(name);
         }
         let message = format!("found a second member {name:?}, expected distinct names");
