@@ -68,7 +68,7 @@ def locked(npz_path: Path) -> Iterator[None]:
         found = f"found another writer at work for {LOCK_SECONDS:g} seconds, expected it to end (it holds {path.name})"
         raise InputError("OUTPUT", str(npz_path), found, "wait for it, or end it") from None
     except (OSError, ValueError) as fault:  # ValueError: a path with U+0000
-        raise _output_error(npz_path, fault) from None
+        raise output_error(npz_path, fault) from None
     try:
         yield
     finally:
@@ -140,12 +140,12 @@ class _Step(NamedTuple):
 def replace_pair(npz_path: Path, config_path: Path, npz: bytes, config: bytes) -> None:
     """As `write_pair`, for a caller who holds the lock."""
     token = secrets.token_hex(8)
-    steps = [
-        _Step(path, leftover(path, token, "tmp"), leftover(path, token, "old"), os.path.lexists(path))
-        for path in (npz_path, config_path)
-    ]
-    extra = [path for step in steps for path in (step.temporary, step.backup)]
+    extra = [leftover(path, token, kind) for path in (npz_path, config_path) for kind in ("tmp", "old")]
     try:
+        steps = [
+            _Step(path, leftover(path, token, "tmp"), leftover(path, token, "old"), exists(path))
+            for path in (npz_path, config_path)
+        ]
         with _opened_folder(npz_path.parent) as folder:
             for step, data in zip(steps, (npz, config), strict=True):
                 _write_whole(step.temporary, data)
@@ -154,12 +154,12 @@ def replace_pair(npz_path: Path, config_path: Path, npz: bytes, config: bytes) -
                     _back_up(step.target, step.backup)
             _replace(steps[::-1] if _takes_any_npz(config_path) else steps, folder)
     except _NotPutBackError as fault:
-        reason = f"cannot be written, and the earlier files cannot be put back ({fault}); they are in {steps[0].backup}"
+        reason = f"cannot be written, and the earlier files cannot be put back ({fault}); they are in {extra[1]}"
         raise InputError("OUTPUT", str(npz_path), reason, f"plmhead repair {npz_path.with_suffix('')}") from None
     except BaseException as fault:
         remove(extra)
         if isinstance(fault, OSError):
-            raise _output_error(npz_path, fault) from None
+            raise output_error(npz_path, fault) from None
         raise
     remove(extra)
 
@@ -190,7 +190,8 @@ def remove(paths: Iterable[Path]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _output_error(npz_path: Path, fault: Exception) -> InputError:
+def output_error(npz_path: Path, fault: Exception) -> InputError:
+    """The error of a writer whom the system hinders."""
     reason = getattr(fault, "strerror", None) or fault
     return InputError("OUTPUT", str(npz_path), f"cannot be written ({reason}); expected a writable folder")
 
@@ -233,22 +234,35 @@ def _replace(steps: list[_Step], folder: int | None) -> None:
             os.replace(step.temporary, step.target)
         _flush_folder(folder)
     except BaseException:
-        try:
-            for step in reversed(steps):
-                if not os.path.lexists(step.temporary):  # it has taken its target's place
-                    _put_back(step)
-        except OSError as fault:
-            raise _NotPutBackError(str(fault)) from None
+        faults = [fault for step in reversed(steps) if (fault := _put_back(step))]
+        if faults:
+            raise _NotPutBackError(str(faults[0])) from None
         with contextlib.suppress(OSError):
             _flush_folder(folder)
         raise
 
 
-def _put_back(step: _Step) -> None:
-    if step.existed:
-        os.replace(step.backup, step.target)
-    else:
-        step.target.unlink(missing_ok=True)
+def _put_back(step: _Step) -> OSError | None:
+    """The earlier file, where the new one has taken its place; what hinders it, if anything does."""
+    try:
+        if exists(step.temporary):
+            return None
+        if step.existed:
+            os.replace(step.backup, step.target)
+        else:
+            step.target.unlink(missing_ok=True)
+    except OSError as fault:
+        return fault
+    return None
+
+
+def exists(path: Path) -> bool:
+    """Whether there is such a file; a link counts itself. Raises OSError where it cannot be told, which os.path.lexists takes for no."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

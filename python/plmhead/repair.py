@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .config import MAX_CONFIG_BYTES, parse_config
+from .config import MAX_CONFIG_BYTES, Config, parse_config
 from .errors import FormatError
 from .head import Head, from_bytes, load_pair, pair_paths, read_file
-from .pair_files import left_by_a_save, leftovers, locked, remove, replace_pair, write_pair
+from .pair_files import exists, left_by_a_save, leftovers, locked, output_error, remove, replace_pair, write_pair
 from .zip import MAX_NPZ_BYTES
 
 
@@ -63,18 +63,26 @@ def repair(artifact: str | os.PathLike[str]) -> Repaired:
     removes what killed writers left.
 
     A save counts once its config is in place: an earlier config in place brings back the earlier NPZ; a new one is
-    completed. Raises FormatError, as `load`, where no whole pair is there; nothing is changed then. InputError OUTPUT.
+    completed. Raises FormatError, as `load`, where no whole pair is there, and FILE_UNREADABLE where a file is there
+    that cannot be read, since it may be what is missed: nothing is changed then. Raises InputError OUTPUT.
     """
     npz_path, config_path = pair_paths(artifact)
-    with locked(npz_path):
-        whole = _whole_pairs(npz_path, config_path)
-        if not whole:
-            _refuse(npz_path, config_path)
-        chosen = max(whole, key=lambda pair: pair.rank)
-        kept = [_keep(npz_path, pair) for pair in whole if pair.digest != chosen.digest]
-        if not chosen.in_place:
-            replace_pair(npz_path, config_path, *chosen.read())
-        removed = [path for path in left_by_a_save(npz_path, config_path) if _removed(path)]
+    try:
+        with locked(npz_path):
+            return _repair(npz_path, config_path)
+    except OSError as fault:
+        raise output_error(npz_path, fault) from None
+
+
+def _repair(npz_path: Path, config_path: Path) -> Repaired:
+    whole = _whole_pairs(npz_path, config_path)
+    if not whole:
+        raise _refusal(npz_path, config_path)
+    chosen = max(whole, key=lambda pair: pair.rank)
+    kept = [_keep(npz_path, pair) for pair in whole if pair.digest != chosen.digest]
+    if not chosen.in_place:
+        replace_pair(npz_path, config_path, *chosen.read())
+    removed = [path for path in left_by_a_save(npz_path, config_path) if _removed(path)]
     return Repaired(chosen.head, not chosen.in_place, kept, [path.name for path in removed])
 
 
@@ -83,20 +91,22 @@ def _removed(path: Path) -> bool:
     return not os.path.lexists(path)
 
 
-def _refuse(npz_path: Path, config_path: Path) -> None:
+def _refusal(npz_path: Path, config_path: Path) -> FormatError:
+    """What `load` says of the pair in place, and that nothing completes it."""
     count = len(left_by_a_save(npz_path, config_path))
     tried = f"nor do {count} files that a save left make a whole pair" if count else "and no save left files beside it"
     try:
         load_pair(npz_path, config_path)
     except FormatError as fault:
         message = f"{fault.message}; {tried}"
-        raise FormatError(fault.code, fault.where, message, "fetch or save the pair again") from None
+        return FormatError(fault.code, fault.where, message, "fetch or save the pair again")
+    return FormatError("NPZ_DIGEST", "/npz_sha256", "found a pair that changed meanwhile, expected none at work on it")
 
 
 def _whole_pairs(npz_path: Path, config_path: Path) -> list[_Whole]:
     """Every different pair that loads, each once, where it stands best."""
     npz_files, config_files = _files(npz_path), _files(config_path)
-    digests = {file.path: digest for file in npz_files if (digest := _digest(file.path))}
+    digests = {file.path: _digest(file.path) for file in npz_files}
     found: dict[str, _Whole] = {}
     for config in config_files:
         for pair in _completions(config, npz_files, digests):
@@ -107,35 +117,53 @@ def _whole_pairs(npz_path: Path, config_path: Path) -> list[_Whole]:
 
 
 def _files(path: Path) -> list[_File]:
-    """The file in place first."""
-    return [_File(path, None), *(_File(other, writer) for writer, other in leftovers(path).items())]
+    """The file in place first, if there is one."""
+    there = [_File(path, None)] if exists(path) else []
+    return [*there, *(_File(other, writer) for writer, other in leftovers(path).items())]
+
+
+def _read(path: Path, word: str, most: int) -> bytes | None:
+    """None where the file is too large to be one of a pair. Raises FormatError FILE_UNREADABLE."""
+    try:
+        return read_file(path, word, most)
+    except FormatError as fault:
+        if fault.code == "FILE_UNREADABLE":
+            raise
+        return None
 
 
 def _digest(path: Path) -> str | None:
+    data = _read(path, "npz", MAX_NPZ_BYTES)
+    return None if data is None else hashlib.sha256(data).hexdigest()
+
+
+def _completions(config: _File, npz_files: list[_File], digests: dict[Path, str | None]) -> Iterator[_Whole]:
+    """The config with the NPZ files that are its own: by digest; in version 0, which has none, by the same writer alone."""
+    data = _read(config.path, "config", MAX_CONFIG_BYTES)
+    parsed = None if data is None else _parsed(data)
+    if data is None or parsed is None:
+        return
+    for npz in npz_files:
+        digest = digests[npz.path]
+        own = digest == parsed.members["npz_sha256"] if parsed.version[0] else npz.writer == config.writer
+        head = _loaded(npz.path, data) if digest and own else None
+        if head:
+            yield _Whole(npz, config, head, hashlib.sha256(f"{digest}".encode() + data).hexdigest())
+
+
+def _parsed(data: bytes) -> Config | None:
     try:
-        return hashlib.sha256(read_file(path, "npz", MAX_NPZ_BYTES)).hexdigest()
+        return parse_config(data)
     except FormatError:
         return None
 
 
-def _completions(config: _File, npz_files: list[_File], digests: dict[Path, str]) -> Iterator[_Whole]:
-    """The config with the first NPZ that is its own: by digest; in version 0, which has none, by the same writer alone."""
+def _loaded(npz_path: Path, config: bytes) -> Head | None:
+    npz = read_file(npz_path, "npz", MAX_NPZ_BYTES)
     try:
-        data = read_file(config.path, "config", MAX_CONFIG_BYTES)
-        parsed = parse_config(data)
+        return from_bytes(npz, config)
     except FormatError:
-        return
-    stated = parsed.members.get("npz_sha256") if parsed.version[0] else None
-    for npz in npz_files:
-        digest = digests.get(npz.path)
-        if digest is None or (digest != stated if stated else npz.writer != config.writer):
-            continue
-        try:
-            head = from_bytes(read_file(npz.path, "npz", MAX_NPZ_BYTES), data)
-        except FormatError:
-            continue
-        yield _Whole(npz, config, head, hashlib.sha256(digest.encode() + data).hexdigest())
-        return
+        return None
 
 
 def _keep(npz_path: Path, pair: _Whole) -> Path:
