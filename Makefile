@@ -109,6 +109,11 @@ resources: setup
 tamper: setup
 	$(PY) -m hostile.tamper $(TESTEES)
 
+# A writer killed at every system call, and hindered in every way; Linux, no tool needed
+.PHONY: faults
+faults: setup
+	$(PY) -m hostile.faults
+
 soak: setup soak-driver
 	$(PY) -m hostile.soak
 
