@@ -60,11 +60,11 @@ impl Pair {
 
     /// Reads the pair and gives its bytes to `judge`: again, at most three times, where the NPZ is not the config's,
     /// since a writer may be between the two files.
-    pub(crate) fn read_settled<T>(&self, judge: impl Fn(&[u8], &[u8]) -> Result<T, Error>) -> Result<T, Error> {
+    pub(crate) fn read_settled<T>(&self, judge: impl Fn(Vec<u8>, &[u8]) -> Result<T, Error>) -> Result<T, Error> {
         let mut pauses = PAUSES.into_iter();
         loop {
             let (npz, config) = self.read()?;
-            let result = judge(&npz, &config);
+            let result = judge(npz, &config);
             let torn = matches!(&result, Err(error) if error.code() == Code::NpzDigest);
             match pauses.next() {
                 Some(pause) if torn => std::thread::sleep(Duration::from_millis(pause)),
@@ -106,4 +106,45 @@ pub(crate) fn check_sizes(npz: &[u8], config: &[u8]) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// What `read_settled` returns, and how often it read, where the readings before `whole` have the error `code`.
+    fn settled(name: &str, code: Code, whole: u32) -> (Result<Vec<u8>, Error>, u32) {
+        let folder = std::env::temp_dir().join(format!("plmhead-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let pair = Pair::of(folder.join("model"));
+        for path in [&pair.npz, &pair.config] {
+            std::fs::write(path, "1").expect("a file");
+        }
+        let reads = Cell::new(0);
+        let result = pair.read_settled(|npz, _| {
+            reads.set(reads.get() + 1);
+            std::fs::write(&pair.npz, (reads.get() + 1).to_string()).expect("a file");
+            if reads.get() == whole { Ok(npz.to_vec()) } else { Err(Error::new(code, "/npz_sha256", "")) }
+        });
+        std::fs::remove_dir_all(&folder).expect("the folder");
+        (result, reads.get())
+    }
+
+    #[test]
+    fn a_torn_pair_is_read_again_three_times() {
+        for whole in 1..=4 {
+            let (result, reads) = settled("whole", Code::NpzDigest, whole);
+            assert_eq!((result.expect("whole"), reads), (whole.to_string().into_bytes(), whole));
+        }
+        let (result, reads) = settled("torn", Code::NpzDigest, 5);
+        assert_eq!((result.expect_err("torn").code(), reads), (Code::NpzDigest, 4));
+    }
+
+    #[test]
+    fn no_other_error_is_read_again() {
+        let (result, reads) = settled("other", Code::ConfigDigest, 2);
+        assert_eq!((result.expect_err("refused").code(), reads), (Code::ConfigDigest, 1));
+    }
 }
