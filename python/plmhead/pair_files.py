@@ -1,8 +1,9 @@
 """The two files of a pair on disk, written so that nothing that stops a writer loses them (docs/saving.md).
 
-A writer locks the pair, writes both files beside their targets and flushes them, links what is there as backups, renames
-the NPZ and then the config into place, flushes the folder and removes the backups. An error on the way puts the backups
-back. A kill on the way leaves a pair that loads, or one that loaders refuse by digest and `repair` completes.
+A writer locks the pair, writes both files beside their targets and flushes them, links what is there as backups, flushes
+the folder, renames the NPZ and then the config into place, flushes the folder and removes the backups. An error on the
+way puts the backups back. A kill on the way leaves a pair that loads, or one that loaders refuse by digest and `repair`
+completes.
 """
 
 from __future__ import annotations
@@ -152,6 +153,7 @@ def replace_pair(npz_path: Path, config_path: Path, npz: bytes, config: bytes) -
             for step in steps:
                 if step.existed:
                     _back_up(step.target, step.backup)
+            _flush_folder(folder)  # a rename must not reach the disk before the names of the backups
             _replace(steps[::-1] if _takes_any_npz(config_path) else steps, folder)
     except _NotPutBackError as fault:
         reason = f"cannot be written, and the earlier files cannot be put back ({fault}); they are in {extra[1]}"
