@@ -18,7 +18,7 @@ pub(crate) fn check_digest(config: &Config, found: &str) -> Result<(), Error> {
 }
 
 /// G1 to G5.
-pub(crate) fn check(config: &Config, arrays: &Arrays) -> Result<(), Error> {
+pub(crate) fn check(config: &Config, arrays: &Arrays<'_>) -> Result<(), Error> {
     let (n, rows, k) = (arrays.n_features, arrays.intercept.len(), arrays.classes.len());
     if let Some(dimension) = config.get("embedding").and_then(|embedding| embedding.get("dimension")) {
         expect(dimension.as_i64() == Some(n as i64), "/embedding/dimension", || format!("{n}, the columns of coef"))?;

@@ -3,10 +3,11 @@
 //! Takes the members' bytes, returns typed arrays. The headers of all members are checked before the shapes of any,
 //! the shapes before the values.
 
+use crate::coefficients::Floats;
 use crate::config::Link;
 use crate::errors::{Code, Error};
 use crate::labels::{self, Label};
-use crate::npy::{self, Dtype, Raw, Shape, items};
+use crate::npy::{self, Dtype, Raw, Shape};
 use crate::zip::NAMES;
 
 const MAX_ROWS: u32 = 1_024;
@@ -14,9 +15,9 @@ const MAX_FEATURES: u32 = 65_536;
 const MAX_COEFFICIENTS: u64 = 16_777_216;
 
 /// What the five members hold.
-pub(crate) struct Arrays {
-    /// Row after row, widened to binary64.
-    pub(crate) coef: Vec<f64>,
+pub(crate) struct Arrays<'a> {
+    /// Row after row, as stored.
+    pub(crate) coef: (Raw<'a>, Dtype),
     pub(crate) intercept: Vec<f64>,
     pub(crate) n_features: usize,
     pub(crate) classes: Vec<Label>,
@@ -33,7 +34,7 @@ struct Members<'a> {
 }
 
 /// Sections 9 and 10.
-pub(crate) fn read(members: [&[u8]; 5], link: Link, version_0: bool) -> Result<Arrays, Error> {
+pub(crate) fn read(members: [&[u8]; 5], link: Link, version_0: bool) -> Result<Arrays<'_>, Error> {
     let [coef, intercept, classes, n_features_in, n_iter] = members;
     let kinds = if version_0 { &VERSION_0 } else { &VERSION_1 };
     let [kind0, kind1, kind2, kind3, kind4] = kinds;
@@ -45,13 +46,13 @@ pub(crate) fn read(members: [&[u8]; 5], link: Link, version_0: bool) -> Result<A
         n_iter: kind4.read(n_iter)?,
     };
     let n = check_shapes(&members, link, version_0)?;
-    let coef = floats(&members.coef, NAMES[0])?;
-    let intercept = floats(&members.intercept, NAMES[1])?;
+    floats(&members.coef, NAMES[0])?;
+    let intercept = floats(&members.intercept, NAMES[1])?.iter().collect();
     check_float_labels(&members.classes)?;
     let classes = labels::read(&members.classes.0, members.classes.1)?;
     check_n_features(&members.n_features_in, n)?;
     let n_iter = counters(&members.n_iter)?;
-    Ok(Arrays { coef, intercept, n_features: n, classes, n_iter })
+    Ok(Arrays { coef: members.coef, intercept, n_features: n, classes, n_iter })
 }
 
 /// What a member may be: rules N4 and N5.
@@ -173,20 +174,17 @@ fn check_shapes(members: &Members<'_>, link: Link, version_0: bool) -> Result<us
     Ok(n as usize)
 }
 
-/// A2, and the values widened, which is exact.
-fn floats((raw, dtype): &(Raw<'_>, Dtype), name: &str) -> Result<Vec<f64>, Error> {
-    let values: Vec<f64> = match dtype {
-        Dtype::F4 => items(raw.data, f32::from_le_bytes).map(f64::from).collect(),
-        _ => items(raw.data, f64::from_le_bytes).collect(),
-    };
+/// A2.
+fn floats<'a>((raw, dtype): &(Raw<'a>, Dtype), name: &str) -> Result<Floats<'a>, Error> {
+    let values = Floats::of(raw.data, *dtype);
     check_finite(&values, name)?;
     Ok(values)
 }
 
-fn check_finite(values: &[f64], name: &str) -> Result<(), Error> {
-    match values.iter().position(|value| !value.is_finite()) {
-        Some(index) => {
-            let message = format!("found {} at index {index}, expected finite values", values[index]);
+fn check_finite(values: &Floats<'_>, name: &str) -> Result<(), Error> {
+    match values.iter().enumerate().find(|(_, value)| !value.is_finite()) {
+        Some((index, value)) => {
+            let message = format!("found {value} at index {index}, expected finite values");
             Err(Error::new(Code::ArrayNonfinite, name, message))
         }
         None => Ok(()),
@@ -196,7 +194,7 @@ fn check_finite(values: &[f64], name: &str) -> Result<(), Error> {
 /// A2 for `classes`.
 fn check_float_labels((raw, dtype): &(Raw<'_>, Dtype)) -> Result<(), Error> {
     match dtype {
-        Dtype::F8 => check_finite(&items(raw.data, f64::from_le_bytes).collect::<Vec<_>>(), NAMES[2]),
+        Dtype::F8 => check_finite(&Floats::of(raw.data, *dtype), NAMES[2]),
         _ => Ok(()),
     }
 }

@@ -113,11 +113,11 @@ impl Checker<'_> {
             }
             (Rule::Number(range), Value::Integer(_) | Value::Float(_)) => {
                 let number = value.as_f64().unwrap_or(f64::NAN);
-                self.range((range.test)(number), format!("{number:?}"), range.expected)
+                self.range((range.test)(number), format_args!("{number:?}"), range.expected)
             }
             (Rule::Array(low, high, _), Value::Array(items)) => {
                 let (found, expected) = (items.len(), between(*low as i64, *high as i64));
-                self.range((low..=high).contains(&&found), format!("{found} items"), &format!("{expected} items"))
+                self.range((low..=high).contains(&&found), format_args!("{found} items"), &format!("{expected} items"))
             }
             (Rule::StringOr(_, other), _) => self.itself(value, other),
             (Rule::Nullable(other), _) => self.itself(value, other),
@@ -136,7 +136,7 @@ impl Checker<'_> {
     }
 
     fn form(&self, text: &str, form: &Form) -> Result<(), Error> {
-        self.range((form.test)(text), format!("{text:?}"), form.expected)
+        self.range((form.test)(text), format_args!("{text:?}"), form.expected)
     }
 
     /// What is inside an object or array whose own type and length are right.

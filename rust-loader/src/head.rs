@@ -1,9 +1,11 @@
 //! A head: loaded from a pair, then read-only.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use crate::agreement;
 use crate::arrays::{self, Arrays};
+use crate::coefficients::{Coefficients, Floats};
 use crate::config::{Config, Link};
 use crate::digest::sha256;
 use crate::errors::{Code, Error};
@@ -20,7 +22,7 @@ use crate::zip;
 #[derive(Clone, Debug)]
 pub struct Head {
     config: Config,
-    coef: Vec<f64>,
+    coef: Coefficients,
     intercept: Vec<f64>,
     n_features: usize,
     classes: Vec<Label>,
@@ -84,9 +86,11 @@ impl Head {
 
     /// Loads a pair from the bytes of its two files. Every check of the specification runs, in its order.
     ///
+    /// A head keeps the coefficients as they are stored: in `npz` itself where that is given as a `Vec`, else in a copy.
+    ///
     /// # Errors
     /// The first rule that the pair breaks.
-    pub fn from_bytes(npz: &[u8], config: &[u8]) -> Result<Head, Error> {
+    pub fn from_bytes<'a>(npz: impl Into<Cow<'a, [u8]>>, config: &[u8]) -> Result<Head, Error> {
         Head::from_bytes_with(npz, config, &LoadOptions::default())
     }
 
@@ -94,20 +98,28 @@ impl Head {
     ///
     /// # Errors
     /// As [`Head::from_bytes`], and `NOT_VERIFIED`.
-    pub fn from_bytes_with(npz: &[u8], config: &[u8], options: &LoadOptions) -> Result<Head, Error> {
-        check_sizes(npz, config)?;
+    pub fn from_bytes_with<'a>(
+        npz: impl Into<Cow<'a, [u8]>>,
+        config: &[u8],
+        options: &LoadOptions,
+    ) -> Result<Head, Error> {
+        let npz = npz.into();
+        check_sizes(&npz, config)?;
         let config = Config::parse(config)?;
         let version_0 = config.is_version_0();
-        let npz_sha256 = sha256(npz);
+        let npz_sha256 = sha256(&npz);
         if !version_0 {
             agreement::check_digest(&config, &npz_sha256)?;
         }
-        let arrays = arrays::read(zip::members(npz)?, config.link, version_0)?;
+        let arrays = arrays::read(zip::members(&npz)?, config.link, version_0)?;
         if !version_0 {
             agreement::check(&config, &arrays)?;
         }
         selftest::check_environment()?;
-        let Arrays { coef, intercept, n_features, classes, n_iter } = arrays;
+        let Arrays { coef: (raw, dtype), intercept, n_features, classes, n_iter } = arrays;
+        let start = raw.data.as_ptr().addr() - npz.as_ptr().addr();
+        let range = start..start + raw.data.len();
+        let coef = Coefficients::new(npz, range, dtype);
         let head = Head { config, coef, intercept, n_features, classes, n_iter, npz_sha256 };
         if !version_0 {
             selftest::check_scores(&head)?;
@@ -138,9 +150,9 @@ impl Head {
         self.config.link
     }
 
-    /// The coefficients, row after row, each row of [`n_features_in`](Head::n_features_in) values.
-    pub fn coef(&self) -> &[f64] {
-        &self.coef
+    /// The coefficients, row after row, each row of [`n_features_in`](Head::n_features_in) values, widened to binary64.
+    pub fn coef(&self) -> impl ExactSizeIterator<Item = f64> + '_ {
+        self.coef.values().iter()
     }
 
     /// The intercepts, one a row of coefficients.
@@ -289,8 +301,9 @@ impl Head {
     }
 
     fn decide_row<T: Element>(&self, x: &[T], decision: &mut [f64]) {
-        for ((z, w), b) in decision.iter_mut().zip(self.coef.chunks_exact(self.n_features)).zip(&self.intercept) {
-            *z = score::decision(x, w, *b);
+        match self.coef.values() {
+            Floats::F4(coef) => score::decisions(x, coef, &self.intercept, decision),
+            Floats::F8(coef) => score::decisions(x, coef, &self.intercept, decision),
         }
     }
 

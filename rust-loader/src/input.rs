@@ -9,7 +9,7 @@ use crate::npy::{self, Dtype, Shape, items};
 /// The word for the input in errors.
 pub(crate) const PLACE: &str = "X";
 
-mod sealed {
+pub(crate) mod sealed {
     pub trait Widen: Copy {
         /// The same value as binary64, exactly.
         fn widen(self) -> f64;
@@ -31,6 +31,26 @@ mod sealed {
         }
         fn finite(self) -> bool {
             self.is_finite()
+        }
+    }
+
+    /// As a file stores it.
+    impl Widen for [u8; 4] {
+        fn widen(self) -> f64 {
+            f64::from(f32::from_le_bytes(self))
+        }
+        fn finite(self) -> bool {
+            self.widen().is_finite()
+        }
+    }
+
+    /// As a file stores it.
+    impl Widen for [u8; 8] {
+        fn widen(self) -> f64 {
+            f64::from_le_bytes(self)
+        }
+        fn finite(self) -> bool {
+            self.widen().is_finite()
         }
     }
 }

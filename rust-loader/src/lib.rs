@@ -4,6 +4,7 @@
 
 mod agreement;
 mod arrays;
+mod coefficients;
 mod config;
 mod digest;
 mod errors;

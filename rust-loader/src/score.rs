@@ -4,7 +4,7 @@
 //! reordered: the bits are part of the format.
 
 use crate::config::Link;
-use crate::input::Element;
+use crate::input::sealed::Widen;
 
 const LANES: usize = 8;
 
@@ -19,17 +19,26 @@ const P3: f64 = f64::from_bits(0x3f11566aaf25de2c);
 const P4: f64 = f64::from_bits(0xbebbbd41c5d26bf1);
 const P5: f64 = f64::from_bits(0x3e66376972bea4d0);
 
+/// The decisions of one row, for each row of coefficients.
+pub(crate) fn decisions<T: Widen, W: Widen>(x: &[T], coef: &[W], intercept: &[f64], out: &mut [f64]) {
+    for ((z, w), b) in out.iter_mut().zip(coef.chunks_exact(x.len())).zip(intercept) {
+        *z = decision(x, w, *b);
+    }
+}
+
 /// P2: eight partial sums, folded in one fixed tree.
-pub(crate) fn decision<T: Element>(x: &[T], w: &[f64], b: f64) -> f64 {
+fn decision<T: Widen, W: Widen>(x: &[T], w: &[W], b: f64) -> f64 {
     let (x_blocks, x_rest) = x.as_chunks::<LANES>();
     let (w_blocks, w_rest) = w.as_chunks::<LANES>();
     let mut s = [0.0; LANES];
     for (x, w) in x_blocks.iter().zip(w_blocks) {
+        let w = w.map(W::widen);
         for lane in 0..LANES {
             s[lane] += x[lane].widen() * w[lane];
         }
     }
     for ((s, x), w) in s.iter_mut().zip(x_rest).zip(w_rest) {
+        let w = &w.widen();
         *s += x.widen() * w;
     }
     (((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))) + b

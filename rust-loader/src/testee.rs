@@ -102,7 +102,7 @@ impl Testee {
     fn load(&mut self, request: &Value) -> Result<String, Refusal> {
         let path = |name| text(request, name).map(PathBuf::from);
         let (npz, config) = Pair { npz: path("npz")?, config: path("config")? }.read()?;
-        let head = Head::from_bytes(&npz, &config)?;
+        let head = Head::from_bytes(npz, &config)?;
         self.loaded += 1;
         let name = format!("m{}", self.loaded);
         self.models.insert(name.clone(), head);
@@ -175,7 +175,7 @@ fn describe(json: &mut Json, head: &Head) {
     json.name("classes").array(head.classes(), write_label);
     json.name("n_iter").array(head.n_iter(), |json, n| json.str(&n.to_string()));
     json.name("coef").members(|json| write_array(json, &[head.rows(), head.n_features_in()], head.coef()));
-    json.name("intercept").members(|json| write_array(json, &[head.rows()], head.intercept()));
+    json.name("intercept").members(|json| write_array(json, &[head.rows()], head.intercept().iter().copied()));
     match head.config().threshold {
         Some(threshold) => json.name("threshold").bits(threshold),
         None => json.name("threshold").null(),
@@ -205,7 +205,7 @@ fn write_label(json: &mut Json, label: &Label) {
 }
 
 /// Shape, and the digest of the values as little-endian binary64.
-fn write_array(json: &mut Json, shape: &[usize], values: &[f64]) {
+fn write_array(json: &mut Json, shape: &[usize], values: impl Iterator<Item = f64>) {
     json.name("shape").array(shape, Json::plain);
     let mut hash = Sha256::new();
     for value in values {

@@ -59,7 +59,7 @@ fn a_logistic_head() {
     assert_eq!(head.format_version(), "1.0");
     assert_eq!(head.link(), Link::Logistic);
     assert_eq!((head.rows(), head.n_features_in(), head.n_iter()), (1, 11, &[12][..]));
-    assert_eq!((head.coef(), head.intercept()), (&two_classes().coef[..], &[0.125][..]));
+    assert_eq!((head.coef().collect(), head.intercept()), (two_classes().coef, &[0.125][..]));
     assert_eq!(head.classes(), [Label::Int(0), Label::Int(1)]);
     assert_eq!(head.config().threshold, Some(0.5));
     assert_eq!(head.config().assay_thresholds, [("ELISA".to_string(), 0.5), ("PSR".to_string(), 0.5495)]);
@@ -121,7 +121,7 @@ fn files_that_are_too_large() {
     let message = "FILE_SIZE (config): found more than 1048576 bytes, expected at most that many";
     refused(Head::from_bytes(&[], &vec![b' '; 1_048_577]), message);
     let message = "FILE_SIZE (npz): found more than 150994944 bytes, expected at most that many";
-    refused(Head::from_bytes(&vec![0; 150_994_945], b"{"), message);
+    refused(Head::from_bytes(vec![0; 150_994_945], b"{"), message);
 }
 
 #[test]

@@ -106,7 +106,7 @@ fn describe(head: &Head) -> Value {
         "n_features_in": head.n_features_in(),
         "classes": head.classes().iter().map(label).collect::<Vec<_>>(),
         "n_iter": head.n_iter().iter().map(u64::to_string).collect::<Vec<_>>(),
-        "coef": array(&[head.rows(), head.n_features_in()], head.coef()),
+        "coef": array(&[head.rows(), head.n_features_in()], &head.coef().collect::<Vec<_>>()),
         "intercept": array(&[head.rows()], head.intercept()),
         "threshold": config.threshold.map(bits),
         "assay_thresholds": config.threshold.map(|_| assays),
