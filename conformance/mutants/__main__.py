@@ -137,7 +137,7 @@ def tried_all(options: argparse.Namespace, folder: Path, sorter: Sorter) -> tabl
     suite, log = Suite(workshop.repository), Log(CACHE / "verdicts.jsonl")
     plan = planned(options, workshop, suite, log, sorter)
     if plan.due:
-        control(workshop, options.language or LANGUAGES)
+        control(workshop, suite, options.language or LANGUAGES)
     run(plan.due, workshop, suite, log, options.jobs)
     run(survivors(plan, suite, log, sorter)[: options.sample], workshop, suite, log, options.jobs, whole=True)
     return table.counted(plan.made, plan.settled, log, suite, sorter)

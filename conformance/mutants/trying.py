@@ -43,6 +43,7 @@ class Suite:
         data = (tree / "conformance/manifest.json").read_bytes()
         self.digest = hashlib.sha256(data).hexdigest()[:16]
         self.ids = [str(case["id"]) for case in json.loads(data)["cases"]]
+        self.slow = frozenset(name for name in self.ids if name.startswith(SLOW))
 
     def first(self, killers: Counter[str]) -> list[str]:
         """The cases to try first: those that killed most so far, then one of each area."""
@@ -59,10 +60,10 @@ def viable(mutant: Mutant, root: Path) -> bool:
     return command is None or subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def control(workshop: Workshop, languages: Iterable[str]) -> None:
+def control(workshop: Workshop, suite: Suite, languages: Iterable[str]) -> None:
     """Raises ProofError when a case fails on an unmodified loader: then it would kill every mutant."""
     for language in languages:
-        alarms = workshop.trial(language, f"control-{language}", {}, stop_after=5).killers
+        alarms = workshop.trial(language, f"control-{language}", {}, 5, suite.slow).killers
         if alarms:
             raise ProofError(f"the unmodified {language} loader fails {', '.join(sorted(alarms))}")
 
@@ -83,7 +84,7 @@ def tried(workshop: Workshop, suite: Suite, mutant: Mutant, killers: Counter[str
         "command": command,
         "timeout": workshop.timeout,
         "stop_after": 1,
-        "without": [] if whole else [name for name in suite.ids if name.startswith(SLOW)],
+        "without": [] if whole else sorted(suite.slow),
         "first": suite.first(killers),
         "max_memory": MAX_MEMORY,
     }
