@@ -8,7 +8,7 @@ JS := js-loader/node_modules/.installed
 TESTEES := --testee "$(PY) -m plmhead testee" --testee "$(RUST) testee" --testee "node js-loader/src/cli.js testee"
 
 .PHONY: setup rust demo demo-selfcheck test lint conformance go-testee conformance-check conformance-selftest conformance-proof \
-	conformance-deletions conformance-mutants clean sign-test differential
+	conformance-deletions conformance-mutants clean sign-test exploits differential fuzz-build fuzz fuzz-quick
 
 setup: .venv/.installed rust $(JS)
 
@@ -119,6 +119,34 @@ soak: setup soak-driver
 
 soak-driver:
 	cargo build --quiet --release --locked --example soak --manifest-path rust-loader/Cargo.toml
+
+# libFuzzer for the three languages. AddressSanitizer on a stable compiler needs RUSTC_BOOTSTRAP.
+FUZZ := .cache/fuzz
+FUZZ_JS := hostile/fuzz/javascript/node_modules/@jazzer.js/fuzzer/prebuilds/fuzzer-linux-x64.node
+
+$(FUZZ)/.installed: hostile/fuzz/python/requirements.txt hostile/fuzz/javascript/package-lock.json
+	$(PYTHON) -m venv $(FUZZ)/atheris
+	$(FUZZ)/atheris/bin/pip install --quiet --disable-pip-version-check --no-deps -r hostile/fuzz/python/requirements.txt
+	cd hostile/fuzz/javascript && npm ci --no-audit --no-fund --loglevel=error
+	$(FUZZ)/atheris/bin/python hostile/fuzz/javascript/older_libc.py $(FUZZ_JS) $(FUZZ)/newer_libc.so
+	test "$$(cargo fuzz --version 2>&1)" = "cargo-fuzz 0.13.2" || \
+		cargo install --quiet cargo-fuzz --version 0.13.2 --locked --root $(FUZZ)/cargo
+	touch $@
+
+fuzz-build: setup $(FUZZ)/.installed
+	PATH="$(abspath $(FUZZ)/cargo/bin):$$PATH" RUSTC_BOOTSTRAP=1 \
+		cargo fuzz build --fuzz-dir hostile/fuzz/rust --target-dir $(FUZZ)/target
+
+# T seconds for each of three targets in three languages; crashers stay in hostile/fuzz/crashers and are tried first.
+fuzz: fuzz-build
+	$(PY) -m hostile.fuzz --seconds $(or $(T),600)
+
+fuzz-quick: fuzz-build
+	$(PY) -m hostile.fuzz --seconds 20
+
+# Live exploits against convert; each runs under pickle.load, as a control
+exploits: setup
+	$(PY) -m hostile.exploits
 
 clean:
 	rm -rf .venv .venv-oldest .venv-newest rust-loader/target js-loader/node_modules js-loader/types demo-out
