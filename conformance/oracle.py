@@ -3,6 +3,7 @@
 Numbers are 64-bit patterns (see ieee.py). Shares no code with a loader; slow on purpose.
 """
 
+import hashlib
 from dataclasses import dataclass
 
 from .ieee import HALF, INF, ONE, ZERO, add, decode, div, dyadic, encode, hex16, is_finite, less, mul, neg, sub
@@ -135,18 +136,27 @@ def score(x: list[int], coef: list[list[int]], intercept: list[int], threshold: 
     return Scores(z, p, int(positive))
 
 
-def self_test_input(j: int, n: int) -> list[int]:
-    """E2: x_i = r(8i + j) * 2^j."""
+def seeds(binding: str) -> list[int]:
+    """E2: s_0 to s_7 of a binding."""
+    digits = hashlib.sha256(binding.encode()).hexdigest()
+    return [int(digits[8 * j : 8 * j + 8], 16) for j in range(8)]
+
+
+def self_test_input(j: int, n: int, seed: int) -> list[int]:
+    """E3: x_i = r(8i + j + s_j) * 2^j."""
     row = []
     for i in range(n):
-        m = (8 * i + j) * 2654435761 % 2**32 - 2**31
+        m = (8 * i + j + seed) * 2654435761 % 2**32 - 2**31
         row.append(encode(int(m < 0), abs(m), j - 31))
     return row
 
 
-def self_test(coef: list[list[int]], intercept: list[int], threshold: int | None) -> list[dict[str, list[str]]]:
+def self_test(
+    coef: list[list[int]], intercept: list[int], threshold: int | None, binding: str
+) -> list[dict[str, list[str]]]:
     """The eight records of section 12. NonFiniteError where one overflows: such a head cannot be written."""
-    scores = [score(self_test_input(j, len(coef[0])), coef, intercept, threshold) for j in range(8)]
+    inputs = [self_test_input(j, len(coef[0]), seed) for j, seed in enumerate(seeds(binding))]
+    scores = [score(x, coef, intercept, threshold) for x in inputs]
     return [
         {"decision": [hex16(v) for v in s.decision], "probability": [hex16(v) for v in s.probability]} for s in scores
     ]

@@ -4,8 +4,9 @@
 config_sha256 are computed last, so that a mutation made before is not found by a digest instead of by its own rule.
 """
 
+import copy
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from . import json_bytes, npy_bytes, oracle, zip_bytes
@@ -16,6 +17,8 @@ from .zip_bytes import Archive, Entry
 MEMBERS = ("coef", "intercept", "classes", "n_features_in", "n_iter")
 HALF_TOKEN = Raw("0.5")
 OWN_DIGEST = Raw("the SHA-256 of the NPZ")  # replaced when the files are assembled
+#: What a config binds its self-test to (E2); npz_sha256 comes last.
+BOUND = ("format_version", "min_reader", "link", "decision", "embedding", "golden")
 
 
 @dataclass
@@ -81,6 +84,9 @@ class Pair:
     version: str = "1.0"
     threshold: int | None = None
     sealed: bool = True
+    own_records: list[dict[str, list[str]]] | None = (
+        None  # the self-test as computed; where the config has it, it follows the files
+    )
     lead: bytes = b""  # white space that the runner puts first (prepend)
     edit_body: list[Callable[[bytes], bytes]] = field(default_factory=list)  # config text before its seal
     edit_text: list[Callable[[bytes], bytes]] = field(default_factory=list)  # config text after its seal
@@ -97,15 +103,53 @@ class Pair:
         """The NPZ that npz_sha256 is taken of."""
         return apply(self.edit_npz, zip_bytes.build(self.archive))
 
+    def self_test(self, config: dict[str, object]) -> list[dict[str, list[str]]]:
+        """The records due for a config whose digest of the NPZ is known."""
+        return oracle.self_test(self.head.coef, self.head.intercept, self.threshold, binding(config))
+
+    def compute_records(self) -> None:
+        digest = hashlib.sha256(self.npz()).hexdigest()
+        self.config["self_test"] = self.self_test({**self.config, "npz_sha256": digest})
+        self.own_records = copy.deepcopy(self.config["self_test"])
+
     def files(self) -> tuple[bytes, bytes]:
         """(npz, config) as written to disk; `lead` is in the digest but not in the config returned."""
         npz = self.npz()
         config = dict(self.config)
         if config.get("npz_sha256") == OWN_DIGEST:
             config["npz_sha256"] = hashlib.sha256(npz).hexdigest()
+        if self.own_records and config.get("self_test") == self.own_records:
+            config["self_test"] = self.self_test(config)
         text = apply(self.edit_body, json_bytes.body(config))
         text = json_bytes.seal(self.lead + text + b",\n  ")[len(self.lead) :] if self.sealed else text + b"\n}\n"
         return apply(self.break_npz, npz), apply(self.edit_text, text)
+
+
+def binding(config: dict[str, object]) -> str:
+    """The text of E2."""
+    return "".join(f"{line}\n" for name in (*BOUND, "npz_sha256") for line in lines(config.get(name)))
+
+
+def lines(value: object) -> Iterator[str]:
+    """A value of a config, line by line. What is no JSON, in a config that is refused before its self-test, is a line as it stands."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            yield from lines(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from lines(inner)
+    elif isinstance(value, Raw) or type(value) is int:
+        yield number_line(value)
+    else:
+        yield {None: "null", True: "true", False: "false"}.get(value, value)
+
+
+def number_line(token: Raw | int) -> str:
+    try:
+        return hex16(from_decimal(token.text if isinstance(token, Raw) else str(token)))
+    except (ValueError, OverflowError):
+        return str(token)
 
 
 def apply(edits: list[Callable[[bytes], bytes]], data: bytes) -> bytes:
@@ -146,15 +190,17 @@ def version_1(
         "decision": {"threshold": threshold, "assay_thresholds": assays or {}} if logistic else None,
         "embedding": None,
         "golden": None,
-        "self_test": oracle.self_test(head.coef, head.intercept, in_force),
+        "self_test": ...,
         "metrics": ...,
         "training": ...,
         "extensions": ...,
         "npz_sha256": OWN_DIGEST,
     }
     config.update(changes)
-    config = {name: value for name, value in config.items() if value is not ...}
-    return Pair(archive_of(head), config, head, str(config["format_version"]), in_force)
+    config = {name: value for name, value in config.items() if value is not ... or name == "self_test"}
+    pair = Pair(archive_of(head), config, head, str(config["format_version"]), in_force)
+    pair.compute_records()
+    return pair
 
 
 def version_0(head: Head, **changes: object) -> Pair:

@@ -124,8 +124,9 @@ def test_softmax_survives_extremes_and_ties():
 
 @pytest.mark.parametrize("n", [1, 1280, 65_536])
 def test_self_test_inputs_are_the_formula(n):
-    x = score.self_test_inputs(n)
-    for j in (0, 7):
+    seeds = (0, 1, 2**31, 2**32 - 1, 12345, 7, 8, 2**32 - 8 * n)
+    x = np.concatenate(list(score.self_test_inputs(n, seeds)))
+    for j in range(8):
         for i in (0, n // 2, n - 1):
-            r = (((8 * i + j) * 2654435761 % 2**32) - 2**31) / 2**31
+            r = (((8 * i + j + seeds[j]) * 2654435761 % 2**32) - 2**31) / 2**31
             assert x[j, i] == r * 2**j

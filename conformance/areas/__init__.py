@@ -79,4 +79,5 @@ REJECT: tuple[Callable[[Suite], None], ...] = (
     values.values,
     agreement.agreement,
     agreement.self_tests,
+    agreement.bindings,
 )

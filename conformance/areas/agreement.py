@@ -1,15 +1,16 @@
 """Config against arrays, self-test, and limits (sections 11 and 12)."""
 
 import copy
+import hashlib
 from dataclasses import replace
 
 from .. import oracle
 from ..ieee import INF, add, dyadic, from_int, hex16, mul
 from ..json_bytes import Raw
-from ..pair import Pair, version_1
+from ..pair import Pair, binding, version_1
 from ..suite import Suite
-from .base import FLOAT, FULL, PLAIN, SOFTMAX, STRING, WIDE, rng_head
-from .edits import Edit, patch
+from .base import ASSAYS, FLOAT, FULL, PLAIN, SOFTMAX, STRING, WIDE, rng_head
+from .edits import Edit, data_edit, patch, put
 
 
 def agreement(suite: Suite) -> None:
@@ -159,7 +160,7 @@ def agreement(suite: Suite) -> None:
 
 def self_tests(suite: Suite) -> None:
     def reject(slug: str, where: str, why: str, mutation: str, edit: Edit, base: str = PLAIN) -> None:
-        suite.reject(f"self-test/{slug}", "E2", "SELF_TEST", where, why, base, mutation, edit)
+        suite.reject(f"self-test/{slug}", "E3", "SELF_TEST", where, why, base, mutation, edit)
 
     def bump(j: int, part: str, index: int = 0, by: int = 1) -> Edit:
         def edit(pair: Pair) -> None:
@@ -258,17 +259,91 @@ def self_tests(suite: Suite) -> None:
     )
 
 
+def bindings(suite: Suite) -> None:
+    """One thing that the self-test is bound to, changed under digests made anew; the records stay."""
+
+    def reject(slug: str, what: str, edit: Edit, base: str = FULL) -> None:
+        def stale(pair: Pair) -> None:
+            pair.own_records = None
+            edit(pair)
+
+        suite.reject(
+            f"self-test/bound-{slug}",
+            "E2",
+            "SELF_TEST",
+            "/self_test/0/decision",
+            "the records are of a file that had another value here",
+            base,
+            what,
+            stale,
+        )
+
+    reject("threshold", "decision.threshold 0.5 to 0.25", put("/decision", "threshold", Raw("0.25")))
+    reject("threshold-last-bit", "its last bit", put("/decision", "threshold", Raw("0.50000000000000011")))
+    reject("assay-threshold", "the threshold of PSR", put("/decision/assay_thresholds", "PSR", Raw("0.5496")))
+    reject("assay-more", "one assay type more", put("/decision/assay_thresholds", "X", Raw("0.5")))
+    reject("assay-less", "one assay type less", lambda p: p.config["decision"]["assay_thresholds"].pop("PSR"))
+    reject(
+        "assay-name",
+        "an assay type has another name",
+        lambda p: p.config["decision"].update(assay_thresholds={"ELISA": Raw("0.5"), "PSP": Raw("0.5495")}),
+    )
+    reject(
+        "assay-order",
+        "the assay types in another order",
+        lambda p: p.config["decision"].update(assay_thresholds=dict(reversed(ASSAYS.items()))),
+    )
+    reject("contract-revision", "embedding.revision", put("/embedding", "revision", "main"))
+    reject("contract-weights", "embedding.weights_sha256", put("/embedding", "weights_sha256", "0" * 64))
+    reject("contract-dtype", "embedding.dtype", put("/embedding", "dtype", "float16"))
+    reject(
+        "contract-order",
+        "the members of embedding in another order",
+        lambda p: p.config.update(embedding=dict(reversed(p.config["embedding"].items()))),
+    )
+    reject("golden", "a golden value", put("/golden/3/embedding", "1", Raw("0.021")))
+    reject("golden-last", "the last golden value", put("/golden/5/probability", "1", Raw("0.11")))
+    reject("golden-zero", "a golden 0 becomes -0", put("/golden/0/probability", "0", Raw("-0.0")))
+    reject("format-version", "format_version 1.0 to 1.1", lambda p: p.config.update(format_version="1.1"))
+    reject("labels", "the labels 0 and 1 become 0 and 2", patch("classes", 1, 2), PLAIN)
+    reject(
+        "labels-swapped",
+        "the labels change places",
+        data_edit("classes", lambda b: b[:128] + b[136:] + b[128:136]),
+        PLAIN,
+    )
+    reject("n-iter", "n_iter 12 to 13", patch("n_iter", 0, 13, 4), PLAIN)
+    reject("weight-last-bit", "the last bit of a small coefficient", patch("coef", 1, small_weight(suite) ^ 1), PLAIN)
+    reject(
+        "zip-time",
+        "the time of a member, a free field of the archive",
+        lambda p: p.archive.entries[0].both.update(time=1),
+        PLAIN,
+    )
+    reject("softmax-labels", "a label of a softmax head", patch("classes", 2, 7), SOFTMAX)
+
+
+def small_weight(suite: Suite) -> int:
+    return suite.pairs[PLAIN].head.coef[0][1]
+
+
 def changed_weight(suite: Suite) -> int:
     return suite.pairs[PLAIN].head.coef[0][0] ^ 1 << 32
+
+
+def inputs(pair: Pair) -> list[list[int]]:
+    """The eight inputs of E3 for a pair as it is."""
+    config = {**pair.config, "npz_sha256": hashlib.sha256(pair.npz()).hexdigest()}
+    return [oracle.self_test_input(j, pair.head.n, seed) for j, seed in enumerate(oracle.seeds(binding(config)))]
 
 
 def sequential(pair: Pair) -> list[list[str]]:
     """The decisions that a loop without lanes would give."""
     head = pair.head
     decisions = []
-    for j in range(8):
+    for row in inputs(pair):
         total = 0
-        for x, w in zip(oracle.self_test_input(j, head.n), head.coef[0], strict=True):
+        for x, w in zip(row, head.coef[0], strict=True):
             total = add(total, mul(x, w))
         decisions.append([hex16(add(total, head.intercept[0]))])
     return decisions
@@ -278,10 +353,11 @@ def overflow(pair: Pair, first: int) -> None:
     """Give the head weights that overflow from record `first` on, and right records before it."""
     head = copy.deepcopy(pair.head)
     head.coef[0][0] = head.coef[0][1] = dyadic(2**53 - 1, 970 - first + 1)
+    pair.set_npy("coef", head.arrays()["coef"])
     records, broken = [], None
-    for j in range(8):
+    for j, row in enumerate(inputs(pair)):
         try:
-            s = oracle.score(oracle.self_test_input(j, head.n), head.coef, head.intercept, pair.threshold)
+            s = oracle.score(row, head.coef, head.intercept, pair.threshold)
             records.append(
                 {"decision": [hex16(v) for v in s.decision], "probability": [hex16(v) for v in s.probability]}
             )
@@ -291,7 +367,6 @@ def overflow(pair: Pair, first: int) -> None:
     if broken != first:
         raise ValueError(f"overflows first in record {broken}")
     pair.config["self_test"] = records
-    pair.set_npy("coef", head.arrays()["coef"])
 
 
 def accept_limits(suite: Suite) -> None:

@@ -155,6 +155,7 @@ def version_cases(suite: Suite) -> None:
         pair.config["decision"] = {**pair.config["decision"], "later": [1]}
         pair.config["embedding"] = {**pair.config["embedding"], "later": {}}
         pair.config["golden"] = [{**record, "later": None} for record in pair.config["golden"]]
+        pair.compute_records()
         pair.config["self_test"] = [{**record, "later": False} for record in pair.config["self_test"]]
         pair.config = {"later/root~": {"format": 2}, **pair.config}
         suite.accept(

@@ -30,7 +30,7 @@ function checkCase(tally, id, folder) {
   if (record.kind !== 'accept') return
   const head = readHead(folder)
   head.selfTest.forEach((due, j) => {
-    const { decisions, probabilities } = score(selfTestRow(j, head.coef[0].length), head, head.threshold)
+    const { decisions, probabilities } = score(selfTestRow(j, head.coef[0].length, head.seeds[j]), head, head.threshold)
     tally.compare(`${id}: self_test/${j}/decision`, decisions.map(toHex), due.decision)
     tally.compare(`${id}: self_test/${j}/probability`, probabilities.map(toHex), due.probability)
   })

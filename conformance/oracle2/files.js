@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fromBits, fromBits32, fromHex } from './binary64.js'
+import { seeds } from './binding.js'
 
 /** Version 0 states no thresholds: those of spec/v0/README.md. */
 const VERSION_0 = { threshold: 0.5, assay_thresholds: { ELISA: 0.5, PSR: 0.5495 } }
@@ -63,7 +64,8 @@ export function readHead(folder) {
   const [rows, n] = coef.shape
   const flat = real(coef.descr, coef.data)
   const intercept = array(found.get('intercept.npy'))
-  const config = JSON.parse(readFileSync(join(folder, 'model_config.json'), 'utf8'))
+  const text = readFileSync(join(folder, 'model_config.json'), 'utf8')
+  const config = JSON.parse(text)
   const rule = 'format' in config ? config.decision : VERSION_0
   return {
     coef: Array.from({ length: rows }, (_, c) => flat.slice(c * n, (c + 1) * n)),
@@ -71,7 +73,8 @@ export function readHead(folder) {
     labels: labels(array(found.get('classes.npy'))),
     threshold: rule && fromNumber(rule.threshold),
     assays: rule && new Map(Object.entries(rule.assay_thresholds).map(([name, value]) => [name, fromNumber(value)])),
-    selfTest: config.self_test ?? []
+    selfTest: config.self_test ?? [],
+    seeds: seeds(text)
   }
 }
 

@@ -87,10 +87,10 @@ export function score(row, head, threshold) {
   return { decisions, probabilities, label: positive ? 1 : 0 }
 }
 
-/** E2: the input of self-test j. */
-export function selfTestRow(j, n) {
+/** E3: the input of self-test j. */
+export function selfTestRow(j, n, seed) {
   return Array.from({ length: n }, (_, i) => {
-    const numerator = ((8n * BigInt(i) + BigInt(j)) * 2654435761n) % (1n << 32n) - (1n << 31n)
+    const numerator = ((8n * BigInt(i) + BigInt(j) + BigInt(seed)) * 2654435761n) % (1n << 32n) - (1n << 31n)
     const units = (numerator < 0n ? -numerator : numerator) << BigInt(1074 - 31 + j)
     return rounded(numerator < 0n, units, 0)
   })

@@ -1,5 +1,7 @@
 """Plants each bug in a copy of each loader and counts the cases that find it: `python -m conformance.proof`.
 
+First the controls, which no case may fail: the unmodified loaders, and under the fast profile every honest variant of scoring.
+
 A bug is a replacement of exact text. One that no longer fits the loader, does not build or does not start is an error, not a catch.
 """
 
@@ -12,10 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import variants
 from .catalogue import LANGUAGES, Bug, ProofError, applied, bugs
-from .mutants import Workshop
+from .mutants import Verdict, Workshop, judged
+from .variants import ADMISSIBLE
 
-CONTROL = "unmodified"
+CONTROL = "control:"
 ENOUGH = 2
 BROKEN = -1
 MARKS = {BROKEN: "BROKEN", 0: "SURVIVES", 1: "WEAK"}
@@ -76,16 +80,31 @@ def base_killers(
 Result = tuple[str, str, str, int]
 
 
+def controls(workshop: Workshop, languages: list[str], pool: ThreadPoolExecutor) -> Iterator[Result]:
+    """Loaders without a bug. A case that fails one of them is a false alarm."""
+
+    def variant(name: str) -> Result:
+        testee = f"{sys.executable} {Path(variants.__file__)} {name}"
+        asked = {"command": testee, "timeout": 30, "stop_after": 0, "without": [], "profile": "fast"}
+        return control("fast", name, judged(asked, name))
+
+    def unmodified(language: str) -> Result:
+        return control(language, "unmodified", workshop.trial(language, "unmodified", {}))
+
+    yield from pool.map(unmodified, languages)
+    yield from pool.map(variant, ADMISSIBLE)
+
+
+def control(language: str, name: str, verdict: Verdict) -> Result:
+    return language, f"{CONTROL} {name}", ", ".join(sorted(verdict.killers)[:5]), len(verdict.killers)
+
+
 def proof(workshop: Workshop, chosen: dict[str, Bug], options: argparse.Namespace) -> Iterator[Result]:
     """The controls, and then every pair in order."""
     every = bugs()
     languages = options.language or list(LANGUAGES)
     pairs = planned(chosen, languages)
     changes = plans(workshop, every, pairs)
-    if not options.no_controls:
-        for language in languages:
-            alarms = workshop.trial(language, CONTROL, {}).killers
-            yield language, CONTROL, ", ".join(sorted(alarms)[:5]), len(alarms)
     beneath = base_killers(workshop, every, pairs)
 
     def one(pair: tuple[str, Bug], changed: dict[str, str]) -> Result:
@@ -99,6 +118,8 @@ def proof(workshop: Workshop, chosen: dict[str, Bug], options: argparse.Namespac
         return language, bug.slug, f"{', '.join(sorted(verdict.killers)[:3])}{crashes}", len(verdict.killers)
 
     with ThreadPoolExecutor(options.jobs) as pool:
+        if not options.no_controls:
+            yield from controls(workshop, languages, pool)
         yield from pool.map(one, pairs, changes)
 
 
@@ -106,7 +127,7 @@ def run(options: argparse.Namespace, chosen: dict[str, Bug]) -> Tally:
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="conformance-proof-") as folder:
         for language, slug, shown, killers in proof(Workshop(Path(folder)), chosen, options):
-            if slug == CONTROL:
+            if slug.startswith(CONTROL):
                 tally.false_alarms += killers
                 mark = "ALARM" if killers else "ok"
             else:
@@ -125,7 +146,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--stop-after", type=int, default=0, metavar="N", help="killers that are enough (default: count all)"
     )
-    parser.add_argument("--no-controls", action="store_true", help="do not run the unmodified loaders first")
+    parser.add_argument("--no-controls", action="store_true", help="do not run the loaders without a bug first")
     parser.add_argument("--check", action="store_true", help="only look whether every replacement fits the loaders")
     parser.add_argument("--list", action="store_true", help="print the bugs and end")
     return parser.parse_args(arguments)

@@ -1,8 +1,8 @@
 """One run of the suite against one testee, in a process of its own: `python -m conformance.proof.trial`.
 
-Standard input is a JSON object: command, timeout, stop_after, without, and if wanted first and max_memory (MiB). The ids of the cases
-that failed come back as JSON. After stop_after of them it ends, unless that is 0; the cases in `first` are run first, in that order,
-those in `without` not at all.
+Standard input is a JSON object: command, timeout, stop_after, without, and if wanted first, profile and max_memory (MiB). The ids of
+the cases that failed come back as JSON. After stop_after of them it ends, unless that is 0; the cases in `first` are run first, in
+that order, those in `without` not at all.
 """
 
 import json
@@ -38,9 +38,10 @@ def main() -> int:
     killers: list[str] = []
     crashes: list[str] = []
     hangs: list[str] = []
+    chosen, profile = cases(asked["without"], asked.get("first", ())), asked.get("profile", "strict")
     try:
-        for outcome in run_testee(testee, HERE, cases(asked["without"], asked.get("first", ()))):
-            if outcome.result in ("pass", "skip"):
+        for outcome in run_testee(testee, HERE, chosen, profile):
+            if outcome.result in ("pass", "skip", "inapplicable"):
                 continue
             killers.append(outcome.id)
             if outcome.result != "fail" or outcome.detail.startswith(("crash:", "hang:", "protocol:")):

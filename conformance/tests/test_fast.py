@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from conformance import bound, fast, ieee, judge_fast, protocol, run
+from conformance.proof import variants
 from conformance.splitmix import SplitMix64
 
 SUITE = Path(run.__file__).parent
-TESTEES = Path(__file__).with_name("fast_testees.py")
+TESTEES = Path(variants.__file__)
 FAKE = f"{sys.executable} {Path(__file__).with_name('fakes.py')}"
-ADMISSIBLE = ("from-left", "reversed", "intercept-first", "pairwise", "fused", "dot", "compensated", "wide", "sklearn")
 
 
 @cache
@@ -25,7 +25,6 @@ def accepted() -> list[dict[str, object]]:
 
 
 def failures(variant: str, profile: str, only: str = "") -> list[str]:
-    pytest.importorskip("plmhead")
     if variant == "sklearn":
         pytest.importorskip("sklearn")
     testee = protocol.Testee(f"{sys.executable} {TESTEES} {variant}", 30)
@@ -38,7 +37,7 @@ def failures(variant: str, profile: str, only: str = "") -> list[str]:
     return [f"{outcome.id}: {outcome.detail}" for outcome in outcomes if outcome.result != "pass"]
 
 
-@pytest.mark.parametrize("variant", ADMISSIBLE)
+@pytest.mark.parametrize("variant", variants.ADMISSIBLE)
 def test_an_honest_variant_passes_fast_and_fails_strict(variant: str) -> None:
     assert failures(variant, "fast") == []
     assert failures(variant, "strict", "width/")
@@ -56,16 +55,13 @@ def test_a_sum_in_binary32_fails_fast() -> None:
 
 def test_no_false_alarm_beyond_the_suite() -> None:
     """An exact decision leaves a probability only the room of exp and its roundings: the tightest place."""
-    pytest.importorskip("plmhead")
-    from . import fast_testees
-
     rng = SplitMix64(12)
     decisions = [rng.row(1, 53, e)[0] for e in (*range(-1020, 0, 40), *[0, 2, 4, 5, 6, 7, 8, 9] * 20)]
     for bits in decisions:
         ends = fast.logistic(fast.Logit(ieee.to_fraction(bits), Fraction(0)))
         z = struct.unpack("<d", struct.pack("<Q", bits))[0]
-        for sigma in (fast_testees.sigma_by_one, fast_testees.sigma_by_two):
-            for (low, high), value in zip(ends, sigma(z, fast_testees.libm_exp), strict=True):
+        for sigma in (variants.sigma_by_one, variants.sigma_by_two):
+            for (low, high), value in zip(ends, sigma(z, variants.libm_exp), strict=True):
                 got = struct.unpack("<Q", struct.pack("<d", value))[0]
                 assert fast.order(low) <= fast.order(got) <= fast.order(high), z
 

@@ -221,7 +221,7 @@ function checkVersions(root) {
   if (version.major !== 1) throw fieldError('VERSION_UNSUPPORTED', '/format_version', version.text, 'major version 1')
   const minimum = readVersion(root, 'min_reader')
   if (minimum.number > READER_VERSION) {
-    throw fieldError('VERSION_UNSUPPORTED', '/min_reader', minimum.text, 'at most 1.0, which this reader implements')
+    throw fieldError('VERSION_UNSUPPORTED', '/min_reader', minimum.text, 'at most 1.0')
   }
   if (minimum.major !== version.major || minimum.number > version.number) {
     throw fieldError('FIELD_VALUE', '/min_reader', minimum.text, `1.0 to ${version.text}`)
@@ -315,7 +315,7 @@ function checkClassWeight(weights, classes) {
   for (const name of weights.keys()) {
     next = keys.indexOf(name, next) + 1
     if (next > 0) continue
-    throw new FormatError('FIELD_MISMATCH', childPointer('/class_weight', name), 'a name that is no class or out of order', 'classes in order')
+    throw new FormatError('FIELD_MISMATCH', childPointer('/class_weight', name), 'another name', 'classes in order')
   }
 }
 

@@ -48,7 +48,7 @@ export const errorCodes = Object.freeze({
   LABEL_DUPLICATE: null,
   FIELD_MISMATCH: null,
   ENVIRONMENT: 'switch off fast-math, flush-to-zero and directed rounding',
-  SELF_TEST: null,
+  SELF_TEST: FETCH_AGAIN,
   NOT_VERIFIED: 'plmhead upgrade',
   INPUT_DTYPE: null,
   INPUT_SHAPE: null,

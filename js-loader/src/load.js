@@ -50,7 +50,7 @@ function loadVersion1(npz, root, formatVersion) {
   checkAgreement(root, arrays)
   checkEnvironment()
   const config = toPlain(root)
-  checkSelfTest({ ...arrays, link }, config.self_test)
+  checkSelfTest({ ...arrays, link }, root)
   const { decision } = config
   return new Head(arrays, {
     link,

@@ -6,7 +6,9 @@ import copy
 import hashlib
 import os
 import stat
+import struct
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +46,8 @@ class Head:
     """
 
     def __init__(self, config: Config, arrays: Arrays, npz_sha256: str) -> None:
-        self._decision = config.decision
-        self._coef = arrays.coef.astype(np.float64)
+        # A copy, so that no change to `config` moves a threshold.
+        self._decision = copy.deepcopy(config.decision)
         self._intercept = arrays.intercept.astype(np.float64)
         self.coef = arrays.coef
         self.intercept = arrays.intercept
@@ -53,7 +55,7 @@ class Head:
         self.n_features_in = arrays.n_features_in
         self.n_iter = arrays.n_iter
         self.link = config.link
-        self.config = copy.deepcopy(config.members)
+        self.config = config.members
         self.format_version = self.config.get("format_version", "0")
         self.verified = False
         self.npz_sha256 = npz_sha256
@@ -114,7 +116,7 @@ class Head:
 
     def _score(self, X: ArrayLike) -> NDArray[np.float64]:
         x = _matrix(X, self.n_features_in)
-        z = score.decisions(x, self._coef, self._intercept)
+        z = score.decisions(x, self.coef, self._intercept)
         finite = np.isfinite(z).all(axis=1)
         if not finite.all():
             row = int(np.argmin(finite))
@@ -205,19 +207,40 @@ def _assemble(parsed: Config, npz: bytes, digest: str) -> Head:
     return head
 
 
+#: The members of a config that its self-test is bound to (E2).
+_BOUND = ("format_version", "min_reader", "link", "decision", "embedding", "golden", "npz_sha256")
+
+
+def _lines(value: Any) -> Iterator[str]:
+    """A JSON value as lines of the binding (E2)."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield name
+            yield from _lines(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _lines(inner)
+    elif value is None or isinstance(value, bool):
+        yield "null" if value is None else str(value).lower()
+    else:
+        yield value if isinstance(value, str) else struct.pack(">d", value).hex()
+
+
 def self_test_records(
-    coef: NDArray[np.floating], intercept: NDArray[np.floating], link: str
+    coef: NDArray[np.floating], intercept: NDArray[np.floating], config: Mapping[str, Any]
 ) -> list[dict[str, list[str]]]:
-    """E2: what `self_test` must hold for these parameters."""
-    inputs = score.self_test_inputs(coef.shape[1])
-    z = score.decisions(inputs, coef.astype(np.float64), intercept.astype(np.float64))
+    """E3: what `self_test` must hold for these parameters in a config with these members."""
+    binding = "".join(f"{line}\n" for name in _BOUND for line in _lines(config[name]))
+    digest = hashlib.sha256(binding.encode()).digest()
+    inputs = score.self_test_inputs(coef.shape[1], struct.unpack(">8I", digest))
+    z = np.concatenate([score.decisions(x, coef, intercept.astype(np.float64)) for x in inputs])
     finite = np.asarray(np.isfinite(z).all(axis=1))
-    p = score.probabilities(np.where(finite[:, None], z, 0.0), link)
+    p = score.probabilities(np.where(finite[:, None], z, 0.0), config["link"])
     return [{"decision": score.bits(z[j]), "probability": score.bits(p[j])} for j in range(score.SELF_TESTS)]
 
 
 def _check_self_test(head: Head) -> None:
-    computed = self_test_records(head.coef, head.intercept, head.link)
+    computed = self_test_records(head.coef, head.intercept, head.config)
     for j, (stored, own) in enumerate(zip(head.config["self_test"], computed, strict=True)):
         for part in ("decision", "probability"):
             where = f"/self_test/{j}/{part}"

@@ -6,6 +6,7 @@ numpy's own sum, dot, exp and expit are not used: their order or their bits depe
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ Floats = NDArray[np.float64]
 LANES = 8
 SELF_TESTS = 8
 _BLOCK_VALUES = 2**17  # binary64 values a working buffer holds: small enough for the cache
+_PIECE_VALUES = 2**15  # of those that inputs and coefficients are widened to
+_NARROW = 512  # sums side by side below which a call a block costs more than the arithmetic
 
 
 def _constant(bits: int) -> float:
@@ -35,34 +38,50 @@ _P4 = _constant(0xBEBBBD41C5D26BF1)
 _P5 = _constant(0x3E66376972BEA4D0)
 
 
-def decisions(x: NDArray[np.floating], coef: Floats, intercept: Floats) -> Floats:
-    """P2 for a batch: x (m, n) binary32 or binary64, coef (rows, n), intercept (rows,) -> (m, rows) float64.
+def decisions(x: NDArray[np.floating], coef: NDArray[np.floating], intercept: Floats) -> Floats:
+    """P2 for a batch: x (m, n) and coef (rows, n) binary32 or binary64, intercept (rows,) -> (m, rows) float64.
 
-    Eight lanes run side by side; features are the outer loop, so that the order of additions is the written one.
+    Eight lanes run side by side; features are the outer loop, so that the order of additions is the written one. Inputs and
+    coefficients are widened piece by piece: a copy of the largest head would be as large as its file, or twice as large.
     """
     rows, features = coef.shape
-    blocks = -(-features // LANES)
-    weights = np.zeros((rows, blocks * LANES))
-    weights[:, :features] = coef
-    weights = weights.reshape(rows, blocks, LANES, 1)
     out = np.empty((len(x), rows))
     step = max(1, _BLOCK_VALUES // (rows * LANES))
     with np.errstate(all="ignore"):
         for start in range(0, len(x), step):
             part = x[start : start + step]
-            # Zero padding is harmless: a lane starts at +0 and +0 + (+0) = +0, and s + 0 = s.
-            columns = np.zeros((blocks * LANES, len(part)))
-            columns[:features] = part.T
-            columns = columns.reshape(blocks, LANES, len(part))
             s = np.zeros((rows, LANES, len(part)))
-            product = np.empty_like(s)
-            for block in range(blocks):
-                np.multiply(columns[block], weights[:, block], out=product)
-                np.add(s, product, out=s)
+            width = LANES * max(1, _PIECE_VALUES // (LANES * max(rows, len(part), 1)))
+            for first in range(0, features, width):
+                _add_products(s, part[:, first : first + width], coef[:, first : first + width])
             even = (s[:, 0] + s[:, 4]) + (s[:, 2] + s[:, 6])
             odd = (s[:, 1] + s[:, 5]) + (s[:, 3] + s[:, 7])
             out[start : start + step] = ((even + odd) + intercept[:, None]).T
     return out
+
+
+def _add_products(s: Floats, part: NDArray[np.floating], coef: NDArray[np.floating]) -> None:
+    """Adds to the lanes s (rows, LANES, m) the products of a piece: part (m, width) and coef (rows, width), block after block."""
+    (rows, features), inputs = coef.shape, len(part)
+    blocks = -(-features // LANES)
+    # Zero padding is harmless: a lane starts at +0 and +0 + (+0) = +0, and s + 0 = s.
+    weights = np.zeros((rows, blocks * LANES))
+    weights[:, :features] = coef
+    weights = weights.reshape(rows, blocks, LANES, 1)
+    columns = np.zeros((blocks * LANES, inputs))
+    columns[:features] = part.T
+    columns = columns.reshape(blocks, LANES, inputs)
+    if s.size < _NARROW:
+        # accumulate is defined as one addition after the other; sum is not.
+        terms = np.empty((1 + blocks, *s.shape))
+        terms[0] = s
+        np.multiply(columns[:, None], weights.transpose(1, 0, 2, 3), out=terms[1:])
+        s[...] = np.add.accumulate(terms, axis=0)[-1]
+        return
+    product = np.empty_like(s)
+    for block in range(blocks):
+        np.multiply(columns[block], weights[:, block], out=product)
+        np.add(s, product, out=s)
 
 
 def exp(x: Floats) -> Floats:
@@ -128,12 +147,12 @@ def probabilities(z: Floats, link: str) -> Floats:
     return softmax(z) if len(z) else z.copy()
 
 
-def self_test_inputs(features: int) -> Floats:
-    """E2: the eight inputs, shape (8, features). Exact in binary64."""
-    i = np.arange(features, dtype=np.int64)
-    j = np.arange(SELF_TESTS, dtype=np.int64)[:, None]
-    residue = ((8 * i + j) * 2_654_435_761) % 2**32
-    return (residue - 2**31) / 2.0**31 * 2.0**j
+def self_test_inputs(features: int, seeds: Sequence[int]) -> Iterator[Floats]:
+    """E3: the eight inputs, one at a time, each of shape (1, features), from s_0 to s_7. Exact in binary64."""
+    i = np.arange(features, dtype=np.uint32)
+    for j, s in enumerate(np.array(seeds, dtype=np.uint32)):
+        residue = (np.uint32(8) * i + np.uint32(j) + s) * np.uint32(2_654_435_761)  # wraps
+        yield ((residue.astype(np.float64) - 2.0**31) / 2.0**31 * 2.0**j)[None]
 
 
 def bits(values: Floats) -> list[str]:

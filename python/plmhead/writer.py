@@ -67,9 +67,11 @@ def save(
     Raises InputError: ESTIMATOR or LABELS for what the format cannot hold, PROOF where the artifact, the formula and scikit-learn
     disagree; FormatError for metadata that the format does not allow. Earlier files stay as they are when it raises.
     """
-    fitted = read_estimator(estimator)
-    members = _members(
-        fitted,
+    saved = save_fitted(
+        read_estimator(estimator),
+        estimator,
+        name,
+        golden_embeddings,
         embedding=embedding,
         esm_revision=esm_revision,
         batch_size=batch_size,
@@ -80,14 +82,25 @@ def save(
         training=training,
         extensions=extensions,
     )
+    if not quiet:
+        wrote = f"wrote {saved.npz} and {saved.config.name}"
+        print(f"plmhead: {wrote}; proved against scikit-learn on {saved.proof}", file=sys.stderr)
+    return saved
+
+
+def save_fitted(
+    fitted: Fitted,
+    estimator: Any,
+    name: str | os.PathLike[str],
+    golden_embeddings: NDArray[np.float32] | None = None,
+    **arguments: Any,
+) -> Saved:
+    """As `save`, with its other arguments, for what was read elsewhere; estimator: None where scikit-learn is not asked."""
+    members = _members(fitted, **arguments)
     built = build(members, *fitted.folded_parameters(), fitted.classes, fitted.n_iter, golden_embeddings)
     proof = prove(built.head, fitted, estimator)
     npz_path, config_path = pair_paths(name)
     write_pair(npz_path, config_path, built.npz, built.config)
-    if not quiet:
-        print(
-            f"plmhead: wrote {npz_path} and {config_path.name}; proved against scikit-learn on {proof}", file=sys.stderr
-        )
     return Saved(npz_path, config_path, proof)
 
 
@@ -174,23 +187,21 @@ def build(
         }
     )
     link = members["link"]
-    records = self_test_records(coef, intercept, link)
+    bound = {
+        **members,
+        "format_version": FORMAT_VERSION,
+        "min_reader": FORMAT_VERSION,
+        "golden": golden if golden is not None else _golden(golden_embeddings, coef, intercept, link),
+        "npz_sha256": hashlib.sha256(npz).hexdigest(),
+    }
+    records = self_test_records(coef, intercept, bound)
     if any(word[1:3] == "ff" and word[0] in "7f" for record in records for word in record["decision"]):
         raise InputError(
             "ESTIMATOR",
             "estimator",
             "found coefficients so large that the self-test overflows, expected smaller ones; scale the features",
         )
-    full = {
-        **members,
-        "format": "plmhead",
-        "format_version": FORMAT_VERSION,
-        "min_reader": FORMAT_VERSION,
-        "golden": golden if golden is not None else _golden(golden_embeddings, coef, intercept, link),
-        "self_test": records,
-        "npz_sha256": hashlib.sha256(npz).hexdigest(),
-    }
-    config = seal(full)
+    config = seal({**bound, "format": "plmhead", "self_test": records})
     return ArtifactBytes(npz, config, from_bytes(npz, config))
 
 

@@ -81,7 +81,7 @@ codes! {
     FieldMismatch "FIELD_MISMATCH" "The config contradicts the arrays." None;
     Environment "ENVIRONMENT" "This process does not compute in IEEE 754 as the format needs."
         Some("switch off fast-math, flush-to-zero and directed rounding");
-    SelfTest "SELF_TEST" "This loader does not reproduce the scores stored in the artifact." None;
+    SelfTest "SELF_TEST" "This loader does not reproduce the scores stored in the artifact." FETCH_AGAIN;
     NotVerified "NOT_VERIFIED" "A verified artifact was required, and this is version 0."
         Some("plmhead upgrade");
     InputDtype "INPUT_DTYPE" "X is not of float32 or float64." None;

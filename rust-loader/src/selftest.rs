@@ -2,6 +2,9 @@
 
 use std::hint::black_box;
 
+use sha2::{Digest, Sha256};
+
+use crate::config::Config;
 use crate::errors::{Code, Error};
 use crate::head::Head;
 use crate::json::Value;
@@ -30,14 +33,53 @@ pub(crate) fn check_environment() -> Result<(), Error> {
     }
 }
 
-/// E2.
+/// What a config binds its self-test to (E2).
+const BOUND: [&str; 7] = ["format_version", "min_reader", "link", "decision", "embedding", "golden", "npz_sha256"];
+
+/// s_0 to s_7 of a config (E2).
+fn seeds(config: &Config) -> [u32; 8] {
+    let mut binding = String::new();
+    BOUND.iter().filter_map(|name| config.get(name)).for_each(|value| write_lines(value, &mut binding));
+    let digest = Sha256::digest(binding);
+    std::array::from_fn(|j| u32_be(&digest, 4 * j))
+}
+
+fn u32_be(bytes: &[u8], at: usize) -> u32 {
+    bytes.iter().skip(at).take(4).fold(0, |word, byte| word << 8 | u32::from(*byte))
+}
+
+fn write_lines(value: &Value, out: &mut String) {
+    let line = match value {
+        Value::Array(items) => return items.iter().for_each(|item| write_lines(item, out)),
+        Value::Object(members) => {
+            return members.iter().for_each(|(name, inner)| {
+                out.push_str(name);
+                out.push('\n');
+                write_lines(inner, out);
+            });
+        }
+        Value::Null => "null",
+        Value::Bool(truth) => &truth.to_string(),
+        Value::String(text) => text,
+        Value::Integer(number) => &bits(*number as f64),
+        Value::Float(number) => &bits(*number),
+    };
+    out.push_str(line);
+    out.push('\n');
+}
+
+fn bits(value: f64) -> String {
+    format!("{:016x}", value.to_bits())
+}
+
+/// E3.
 pub(crate) fn check_scores(head: &Head) -> Result<(), Error> {
     let mut x = vec![0.0; head.n_features_in()];
     let mut decision = vec![0.0; head.rows()];
     let mut probability = vec![0.0; head.classes().len()];
     let records = head.config().get("self_test").and_then(Value::as_array).unwrap_or_default();
-    for (j, record) in (0u32..).zip(records) {
-        fill(&mut x, j);
+    for ((j, record), seed) in (0u32..).zip(records).zip(seeds(head.config())) {
+        fill(&mut x, j, seed);
         head.score_row(&x, &mut decision, &mut probability);
         compare(record, j, "decision", &decision)?;
         compare(record, j, "probability", &probability)?;
@@ -45,11 +87,11 @@ pub(crate) fn check_scores(head: &Head) -> Result<(), Error> {
     Ok(())
 }
 
-/// Input j: x_i = r(8i+j) · 2^j.
-fn fill(x: &mut [f64], j: u32) {
+/// Input j: x_i = r(8i + j + s_j) · 2^j.
+fn fill(x: &mut [f64], j: u32, seed: u32) {
     let scale = f64::from(1u32 << j);
     for (i, x) in (0u32..).zip(x) {
-        let scrambled = (8 * i + j).wrapping_mul(2_654_435_761);
+        let scrambled = (8 * i + j).wrapping_add(seed).wrapping_mul(2_654_435_761);
         *x = (f64::from(scrambled) - 2_147_483_648.0) / 2_147_483_648.0 * scale;
     }
 }
@@ -58,7 +100,7 @@ fn compare(record: &Value, j: u32, name: &str, found: &[f64]) -> Result<(), Erro
     let stored = record.get(name).and_then(Value::as_array).unwrap_or_default();
     for (found, stored) in found.iter().zip(stored) {
         let stored = stored.as_str().unwrap_or_default();
-        let bits = format!("{:016x}", found.to_bits());
+        let bits = bits(*found);
         if bits != stored || !found.is_finite() {
             let message = format!("found bits {bits}, expected {stored}, finite");
             return Err(Error::new(Code::SelfTest, format!("/self_test/{j}/{name}"), message));

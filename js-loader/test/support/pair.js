@@ -112,9 +112,22 @@ export function memberFiles({ coef, intercept, classes }) {
   ]
 }
 
-function selfTest({ coef, intercept, decision: decisionMember }) {
+const BOUND = ['format_version', 'min_reader', 'link', 'decision', 'embedding', 'golden', 'npz_sha256']
+
+/** The lines of a value of a config; names must not be digits alone. */
+function lines(value) {
+  if (typeof value === 'number') return [bits(value)]
+  if (value === null || typeof value !== 'object') return [String(value)]
+  return Array.isArray(value) ? value.flatMap(lines) : Object.entries(value).flatMap(([name, inner]) => [name, ...lines(inner)])
+}
+
+function selfTest({ coef, intercept, decision: decisionMember }, members) {
+  const binding = BOUND.flatMap((name) => lines(members[name] ?? null)).map((line) => `${line}\n`).join('')
+  const digest = sha256(Buffer.from(binding))
   return Array.from({ length: 8 }, (_, j) => {
-    const x = coef[0].map((_, i) => ((Number((BigInt(8 * i + j) * 2654435761n) % 2n ** 32n) - 2 ** 31) / 2 ** 31) * 2 ** j)
+    const seed = BigInt(`0x${digest.slice(8 * j, 8 * j + 8)}`)
+    const x = coef[0].map((_, i) =>
+      ((Number(((BigInt(8 * i + j) + seed) * 2654435761n) % 2n ** 32n) - 2 ** 31) / 2 ** 31) * 2 ** j)
     const z = coef.map((w, row) => decision(x, w, intercept[row]))
     const p = decisionMember === null ? softmax(z) : logistic(z[0])
     return { decision: z.map(bits), probability: p.map(bits) }
@@ -123,12 +136,14 @@ function selfTest({ coef, intercept, decision: decisionMember }) {
 
 /** The config without its seal, as a plain object in table order. */
 export function configMembers(parts, npz) {
-  return {
+  const members = {
     format: 'plmhead', format_version: '1.0', min_reader: '1.0', model_type: 'LogisticRegression', sklearn_version: '1.7.2',
     C: 0.5, penalty: 'l2', l1_ratio: null, solver: 'lbfgs', class_weight: null, max_iter: 1000, random_state: 42,
     esm_model: null, esm_revision: null, batch_size: null, device: null, link: parts.decision === null ? 'softmax' : 'logistic',
-    decision: parts.decision, embedding: null, golden: null, self_test: selfTest(parts), ...parts.config, npz_sha256: sha256(npz),
+    decision: parts.decision, embedding: null, golden: null, self_test: [], ...parts.config, npz_sha256: sha256(npz),
   }
+  if (!parts.config.self_test) members.self_test = selfTest(parts, members)
+  return members
 }
 
 /** @param {Buffer} text a config up to where its seal begins */

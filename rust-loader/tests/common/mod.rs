@@ -87,10 +87,12 @@ pub fn exp(x: f64) -> f64 {
     }
 }
 
-/// Input j of the self-test.
-pub fn self_test_input(n: usize, j: usize) -> Vec<f64> {
-    let r = |m: usize| (((m as u64 * 2654435761) % (1 << 32)) as f64 - 2147483648.0) / 2147483648.0;
-    (0..n).map(|i| r(8 * i + j) * (1 << j) as f64).collect()
+/// Input j of the self-test of a config that binds these lines.
+pub fn self_test_input(n: usize, j: usize, binding: &[&str]) -> Vec<f64> {
+    let text: String = binding.iter().map(|line| format!("{line}\n")).collect();
+    let seed = u64::from_str_radix(&sha256(text.as_bytes())[8 * j..8 * j + 8], 16).unwrap();
+    let r = |m: u64| ((m % (1 << 32) * 2654435761 % (1 << 32)) as f64 - 2147483648.0) / 2147483648.0;
+    (0..n).map(|i| r((8 * i + j) as u64 + seed) * (1 << j) as f64).collect()
 }
 
 /// An NPY array of version 1.0.
@@ -176,15 +178,21 @@ impl Model {
 
     /// The config of version 1 up to the seal.
     pub fn config(&self, npz: &[u8]) -> String {
+        self.config_of("1.0", npz)
+    }
+
+    pub fn config_of(&self, version: &str, npz: &[u8]) -> String {
         let logistic = self.intercept.len() == 1;
         let (link, decision) = if logistic {
             ("logistic", r#"{"threshold": 0.5, "assay_thresholds": {"ELISA": 0.5, "PSR": 0.5495}}"#)
         } else {
             ("softmax", "null")
         };
-        let records: Vec<String> = (0..8).map(|j| self.self_test(j)).collect();
+        let npz_sha256 = sha256(npz);
+        let binding = self.binding(version, &npz_sha256);
+        let records: Vec<String> = (0..8).map(|j| self.self_test(j, &binding)).collect();
         format!(
-            r#"{{"format": "plmhead", "format_version": "1.0", "min_reader": "1.0", "model_type": "LogisticRegression",
+            r#"{{"format": "plmhead", "format_version": "{version}", "min_reader": "1.0", "model_type": "LogisticRegression",
   "sklearn_version": "1.7.2", "C": 1.0, "penalty": "l2", "l1_ratio": null, "solver": "lbfgs", "class_weight": null,
   "max_iter": 1000, "random_state": 42, "esm_model": null, "esm_revision": null, "batch_size": null, "device": null,
   "link": "{link}", "decision": {decision}, "embedding": null, "golden": null,
@@ -192,12 +200,21 @@ impl Model {
   "npz_sha256": "{}",
   "#,
             records.join(", "),
-            sha256(npz)
+            npz_sha256
         )
     }
 
-    fn self_test(&self, j: usize) -> String {
-        let z = self.decisions(&self_test_input(self.n(), j));
+    /// The lines that the self-test of `config` is bound to.
+    pub fn binding<'a>(&self, version: &'a str, npz_sha256: &'a str) -> Vec<&'a str> {
+        let half = "3fe0000000000000";
+        let decision = ["threshold", half, "assay_thresholds", "ELISA", half, "PSR", "3fe195810624dd2f"];
+        let logistic = self.intercept.len() == 1;
+        let (link, decision) = if logistic { ("logistic", &decision[..]) } else { ("softmax", &["null"][..]) };
+        [&[version, "1.0", link], decision, &["null", "null", npz_sha256]].concat()
+    }
+
+    fn self_test(&self, j: usize, binding: &[&str]) -> String {
+        let z = self.decisions(&self_test_input(self.n(), j, binding));
         let p = self.probabilities(&z);
         let list =
             |values: &[f64]| values.iter().map(|v| format!("\"{:016x}\"", v.to_bits())).collect::<Vec<_>>().join(", ");
