@@ -17,7 +17,7 @@ import plmhead
 from plmhead.prove import widened
 
 ROWS, FEATURES = 1000, 48
-FITTED_BY_1_7 = Path(__file__).parent / "fitted_by_1_7"
+FITTED_BY_1_7 = Path(__file__).parent / "fitted/1_7"
 
 
 def gamma(k: int) -> Fraction:
@@ -84,10 +84,12 @@ def test_scikit_learn_lies_inside_the_bound(tmp_path, dtype, k, scaled):
 
 
 def load_fitted(name: str):
+    """The estimator as scikit-learn 1.7 pickled it, and what that version answered: X, decision, probability."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # InconsistentVersionWarning: that is the point
-        with (FITTED_BY_1_7 / f"{name}.pkl").open("rb") as file:
-            return pickle.load(file)
+        estimator = pickle.loads((FITTED_BY_1_7 / f"{name}.pkl").read_bytes())
+    with np.load(FITTED_BY_1_7 / f"{name}.npz") as told:
+        return estimator, told["X"], told["decision"], told["probability"]
 
 
 @pytest.mark.parametrize(

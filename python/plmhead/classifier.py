@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
 
+from .config import FIELD_ASSAY_THRESHOLDS
 from .errors import InputError
 from .head import Head
 from .train import Settings, make_estimator
@@ -45,7 +46,7 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Raises ValueError for a missing required parameter, by name, and for a keyword that is none.
     """
 
-    ASSAY_THRESHOLDS: ClassVar[dict[str, float]] = {"ELISA": 0.5, "PSR": 0.5495}
+    ASSAY_THRESHOLDS: ClassVar[dict[str, float]] = dict(FIELD_ASSAY_THRESHOLDS)
 
     def __init__(self, params: Mapping[str, Any] | None = None, **keywords: Any) -> None:
         unknown = sorted(set(keywords) - set(_REQUIRED) - set(_DEFAULTS))

@@ -39,6 +39,9 @@ from .rules import (
 
 READER_VERSION = (1, 0)
 MAX_CONFIG_BYTES = 1_048_576
+
+#: What the training code in the field compares probabilities with, by assay.
+FIELD_ASSAY_THRESHOLDS = {"ELISA": 0.5, "PSR": 0.5495}
 SEAL_BYTES = 86
 MAX_SAFE = 2**53 - 1
 
@@ -225,7 +228,7 @@ class Config:
     @property
     def decision(self) -> dict[str, Any] | None:
         """Thresholds: those of the file, or for version 0 those of the training code in the field (spec/v0)."""
-        field_defaults = {"threshold": 0.5, "assay_thresholds": {"ELISA": 0.5, "PSR": 0.5495}}
+        field_defaults = {"threshold": 0.5, "assay_thresholds": dict(FIELD_ASSAY_THRESHOLDS)}
         return field_defaults if self.version[0] == 0 else self.members["decision"]
 
 

@@ -153,17 +153,11 @@ def upgrade(artifact: str | os.PathLike[str], output: str | os.PathLike[str], fa
 def version_1_members(head: Head, family: str | None = None) -> dict[str, Any]:
     """The members that a version 0 head has in version 1. Raises InputError METADATA where that cannot be told."""
     old = head.config
-    family = family or family_of(old["esm_model"])
-    if family is None:
-        found = f"found {old['esm_model']!r}, whose family is not in its name"
-        raise InputError("METADATA", "/esm_model", f"{found}, expected --family esm1b, esm1v or esm2")
+    embedding = field_contract(old["esm_model"], old["esm_revision"], head.n_features_in, family)
     if old["penalty"] == "elasticnet":
         raise InputError(
             "METADATA", "/penalty", "found 'elasticnet', whose l1_ratio version 0 does not hold, expected another"
         )
-    # A hub id has two parts; anything longer was a path of the machine that trained.
-    parts = re.split(r"[/\\]", old["esm_model"])
-    name = old["esm_model"] if len(parts) == 2 and parts[0] not in ("", ".", "..", "~") else parts[-1]
     members = {
         **_SEAL_DEFAULTS,
         **{key: old.get(key) for key in _SEAL_DEFAULTS if key not in ("l1_ratio", "embedding")},
@@ -171,17 +165,30 @@ def version_1_members(head: Head, family: str | None = None) -> dict[str, Any]:
         "batch_size": old["batch_size"] if old["batch_size"] > 0 else None,
         # "none" was scikit-learn's word for null; "deprecated" is 1.8's default, which is l2.
         "penalty": {"l1": "l1", "none": None, None: None}.get(old["penalty"], "l2"),
-        "esm_model": name,
+        "esm_model": embedding["checkpoint"],
         "link": "logistic",
         "decision": {"threshold": head.threshold, "assay_thresholds": head.assay_thresholds},
-        "embedding": {
-            **declared_contract(family, name, old["esm_revision"], head.n_features_in),
-            "origin": "version-0",
-            "too_long": "truncate",  # the training code in the field cuts long sequences
-        },
+        "embedding": embedding,
     }
     members["class_weight"] = _ordered_weights(old["class_weight"], head)
     return members
+
+
+def field_contract(model: str, revision: str | None, dimension: int, family: str | None = None) -> dict[str, Any]:
+    """The embedding contract of a head that the training code in the field made, marked `version-0`.
+
+    model: a hub id or a folder. Raises InputError METADATA where neither `family` nor the model's name says the family.
+    """
+    family = family or family_of(model)
+    if family is None:
+        found = f"found {model!r}, whose family is not in its name"
+        raise InputError("METADATA", "/esm_model", f"{found}, expected --family esm1b, esm1v or esm2")
+    # A hub id has two parts; anything longer was a path of the machine that trained.
+    parts = re.split(r"[/\\]", model)
+    name = model if len(parts) == 2 and parts[0] not in ("", ".", "..", "~") else parts[-1]
+    contract = declared_contract(family, name, revision, dimension)
+    # The training code in the field cuts long sequences.
+    return {**contract, "origin": "version-0", "too_long": "truncate"}
 
 
 def _ordered_weights(weights: Any, head: Head) -> Any:

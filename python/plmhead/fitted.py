@@ -7,7 +7,7 @@ multinomial model of scikit-learn up to 1.7, whose probability is sigmoid(2z), b
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from typing import Any
@@ -20,6 +20,11 @@ from .errors import InputError
 
 # Decimal holds a binary64 exactly, and 1,200 digits hold sums and quotients of them far beyond any rounding question.
 _EXACT = Context(prec=1200, Emin=-999_999, Emax=999_999)
+
+#: By the names that scikit-learn gives them: a pickle holds names, and no class has to be imported to compare one.
+MODELS = ("sklearn.linear_model._logistic.LogisticRegression", "sklearn.linear_model._logistic.LogisticRegressionCV")
+PIPELINE = "sklearn.pipeline.Pipeline"
+SCALER = "sklearn.preprocessing._data.StandardScaler"
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,17 @@ def read_estimator(estimator: Any) -> Fitted:
 
     Raises InputError ESTIMATOR, LABELS.
     """
-    scaler, model = _unpack(estimator)
+    import sklearn
+
+    scaler, model = unpack(estimator, lambda thing: f"{type(thing).__module__}.{type(thing).__qualname__}")
+    return read_parts(scaler, model, sklearn.__version__)
+
+
+def read_parts(scaler: Any, model: Any, sklearn_version: str | None) -> Fitted:
+    """The facts of a fitted model and the scaler before it, or None: anything with the attributes that scikit-learn gives them.
+
+    Raises InputError ESTIMATOR, LABELS.
+    """
     fitted_names = ("coef_", "intercept_", "classes_", "n_iter_", "n_features_in_")
     if not all(hasattr(model, name) for name in fitted_names) or (scaler is not None and not hasattr(scaler, "scale_")):
         raise refuse("an estimator that is not fitted", "a fitted one; call fit first")
@@ -99,33 +114,38 @@ def read_estimator(estimator: Any) -> Fitted:
         raise refuse(f"intercept_ of shape {bias.shape}", f"({rows},)")
     intercept = np.broadcast_to(bias, (rows,)).copy()
     # What transform uses: with_mean=False still computes mean_, and does not use it.
-    mean = _wide(scaler.mean_) if scaler is not None and scaler.with_mean else None
-    scale = _wide(scaler.scale_) if scaler is not None and scaler.with_std else None
+    mean = _wide(scaler.mean_, coef.shape[1]) if scaler is not None and scaler.with_mean else None
+    scale = _wide(scaler.scale_, coef.shape[1]) if scaler is not None and scaler.with_std else None
     folded = ["standard_scaler"] * (scaler is not None) + ["two_class_multinomial"] * (factor == 2)
-    return Fitted(
-        coef, intercept, classes, _n_iter(model, rows), link, _parameters(model, classes), mean, scale, factor, folded
-    )
+    parameters = {**_parameters(model, classes), "sklearn_version": sklearn_version}
+    return Fitted(coef, intercept, classes, _n_iter(model, rows), link, parameters, mean, scale, factor, folded)
 
 
-def _unpack(estimator: Any) -> tuple[Any, Any]:
-    from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
-    from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import StandardScaler
+def unpack(estimator: Any, class_of: Callable[[Any], str]) -> tuple[Any, Any]:
+    """The scaler, or None, and the model of an estimator. class_of: the class of an object, with its module.
 
+    Raises InputError ESTIMATOR for anything else, by name.
+    """
     supported = "LogisticRegression, LogisticRegressionCV, or a Pipeline of StandardScaler and one of them"
     scaler, model = None, estimator
-    if type(estimator) is Pipeline and estimator.steps:
+    if class_of(estimator) == PIPELINE and estimator.steps:
         *before, model = [step for _, step in estimator.steps]
-        if len(before) > 1 or any(type(step) is not StandardScaler for step in before):
-            raise refuse("a Pipeline of " + ", ".join(type(step).__name__ for step in (*before, model)), supported)
+        if len(before) > 1 or any(class_of(step) != SCALER for step in before):
+            names = [class_of(step).rpartition(".")[2] for step in (*before, model)]
+            raise refuse("a Pipeline of " + ", ".join(names), supported)
         scaler = before[0] if before else None
-    if type(model) not in (LogisticRegression, LogisticRegressionCV):
-        raise refuse(f"{type(model).__module__}.{type(model).__name__}", supported)
+    if class_of(model) not in MODELS:
+        raise refuse(class_of(model), supported)
     return scaler, model
 
 
-def _wide(values: Any) -> NDArray[np.float64] | None:
-    return None if values is None else np.asarray(values, dtype=np.float64)
+def _wide(values: Any, features: int) -> NDArray[np.float64] | None:
+    if values is None:
+        return None
+    wide = np.asarray(values, dtype=np.float64)
+    if wide.shape != (features,):
+        raise refuse(f"a scaler of shape {wide.shape}", f"({features},)")
+    return wide
 
 
 def _floats(values: Any) -> NDArray[np.floating]:
@@ -163,8 +183,6 @@ def _single(values: Any, name: str) -> Any:
 
 
 def _parameters(model: Any, classes: NDArray[Any]) -> dict[str, Any]:
-    import sklearn
-
     cross_validated = hasattr(model, "C_")
     C = float(_single(model.C_, "C_") if cross_validated else model.C)
     l1_ratio = (
@@ -175,7 +193,6 @@ def _parameters(model: Any, classes: NDArray[Any]) -> dict[str, Any]:
     l1_ratio = None if l1_ratio is None else float(l1_ratio)
     return {
         "model_type": "LogisticRegression",
-        "sklearn_version": sklearn.__version__,
         "C": C if math.isfinite(C) else 1.0,
         "penalty": penalty_name(getattr(model, "penalty", "deprecated"), l1_ratio, C),
         "l1_ratio": l1_ratio,

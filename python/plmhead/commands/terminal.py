@@ -40,6 +40,18 @@ def pairs(values: Iterable[str], option: str) -> list[tuple[str, str]]:
     return found
 
 
+def assay_thresholds(values: Iterable[str]) -> dict[str, float]:
+    """The thresholds of --assay-threshold NAME=T. Raises InputError ARGUMENT."""
+    thresholds = {}
+    for name, text in pairs(values, "--assay-threshold"):
+        try:
+            thresholds[name] = float(text)
+        except ValueError:
+            message = f"found {text!r}, expected a number from 0 to 1"
+            raise InputError("ARGUMENT", "--assay-threshold", message) from None
+    return thresholds
+
+
 def compact(value: Any) -> str:
     """One line of JSON; only quotes, backslashes and control characters are escaped."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

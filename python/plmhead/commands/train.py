@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import InputError
 from ..settings import KEYS, check_config, parse_value, read_yaml, with_changes
 from .score import read_matrix
-from .terminal import decimal, output, pairs, progress, warn
+from .terminal import assay_thresholds, decimal, output, progress, warn
 
 SMALL_ENCODER = "plmhead/random-esm2-tiny"
 
@@ -122,7 +122,7 @@ def _train_with_onnx(options: argparse.Namespace, content: dict[str, Any]) -> No
     noted = {"dataset": options.dataset, "assay_type": options.assay_type, "fragment_type": options.fragment_type}
     members: dict[str, Any] = {
         "threshold": options.threshold,
-        "assay_thresholds": _thresholds(options.assay_threshold or []),
+        "assay_thresholds": assay_thresholds(options.assay_threshold or []),
         "training": {**facts(Path(dataset), y), **{name: value for name, value in noted.items() if value is not None}},
         "embedding": None if encoder is None else encoder.contract,
         "quiet": True,
@@ -140,17 +140,6 @@ def _train_with_onnx(options: argparse.Namespace, content: dict[str, Any]) -> No
         )
     saved = save(trained.estimator, out, metrics=trained.metrics, **members)
     print(f"wrote {saved.npz} and {saved.config.name}; proved against scikit-learn on {saved.proof}")
-
-
-def _thresholds(values: list[str]) -> dict[str, float]:
-    thresholds = {}
-    for name, text in pairs(values, "--assay-threshold"):
-        try:
-            thresholds[name] = float(text)
-        except ValueError:
-            message = f"found {text!r}, expected a number from 0 to 1"
-            raise InputError("ARGUMENT", "--assay-threshold", message) from None
-    return thresholds
 
 
 def _make_folder(folder: Path) -> None:
