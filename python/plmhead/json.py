@@ -5,6 +5,7 @@ An integer token becomes int, any other number float, so that later checks can t
 
 from __future__ import annotations
 
+import io
 import re
 from typing import Any, NoReturn
 
@@ -129,18 +130,24 @@ class _Parser:
 
     def string(self) -> str:
         self.at += 1
-        parts: list[str] = []
+        start, self.at = self.at, _PLAIN.match(self.text, self.at).end()  # type: ignore[union-attr]
+        if self.text[self.at : self.at + 1] == '"':
+            self.at += 1
+            return self.text[start : self.at - 1]
+        # Not a list of parts: of a text that is all escapes these would take many times its size.
+        whole = io.StringIO()
+        whole.write(self.text[start : self.at])
         while True:
-            plain = _PLAIN.match(self.text, self.at)
-            parts.append(plain.group())  # type: ignore[union-attr]
-            self.at = plain.end()  # type: ignore[union-attr]
             stop = self.text[self.at : self.at + 1]
             if stop == '"':
                 self.at += 1
-                return "".join(parts)
+                return whole.getvalue()
             if stop != "\\":
                 self.unexpected("a character of a string or its closing quote")
-            parts.append(self.escape())
+            whole.write(self.escape())
+            plain = _PLAIN.match(self.text, self.at)
+            whole.write(plain.group())  # type: ignore[union-attr]
+            self.at = plain.end()  # type: ignore[union-attr]
 
     def escape(self) -> str:
         start = self.at

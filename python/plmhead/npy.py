@@ -147,6 +147,12 @@ def _values(data: memoryview, header: Header) -> NDArray[np.generic]:
     return flat.reshape(header.shape)
 
 
+def _all_finite(values: NDArray[np.generic]) -> bool:
+    """Piece by piece: the answers for the largest array would take 16 MiB."""
+    flat = values.reshape(-1)
+    return all(np.isfinite(flat[start : start + 2**17]).all() for start in range(0, len(flat), 2**17))
+
+
 def _strings(points: NDArray[np.generic]) -> list[str]:
     labels = []
     for row in points.tolist():
@@ -205,7 +211,7 @@ def read_arrays(members: dict[str, memoryview], link: str, major: int) -> Arrays
     _check_shapes({member: header.shape for member, header in headers.items()}, link, major)
     values = {member: _values(members[f"{member}.npy"], headers[member]) for member in MEMBERS}
     for member in ("coef", "intercept", "classes"):
-        if headers[member].descr[1] == "f" and not np.isfinite(values[member]).all():
+        if headers[member].descr[1] == "f" and not _all_finite(values[member]):
             raise FormatError("ARRAY_NONFINITE", f"{member}.npy", "found NaN or infinity, expected finite values")
     classes = _labels(values["classes"], headers["classes"].descr)
     features = headers["coef"].shape[1]
