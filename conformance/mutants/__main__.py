@@ -44,17 +44,17 @@ def planned(options: argparse.Namespace, workshop: Workshop, suite: Suite, log: 
         print(f"{language}: {len(found)} mutants made by {TOOLS[language]}", flush=True)
         made += found
     settled = {mutant.key: why for mutant in made if (why := sorter.before(mutant))}
-    ids = set(suite.ids)
-    due = [each for each in made if each.key not in settled and not log.valid(each.key, suite.digest, ids)]
+    rest = [each for each in made if each.key not in settled]
+    due = [each for each in rest if not table.standing(each, log, suite, sorter)]
     random.Random(options.seed).shuffle(due)  # so that whatever is done when it ends is a fair sample
     return Plan(made, settled, due[: options.sample])
 
 
 def survivors(plan: Plan, suite: Suite, log: Log, sorter: Sorter) -> list[Mutant]:
     """Those in no list that the slow cases have not met."""
-    found = ((mutant, log.valid(mutant.key, suite.digest, set(suite.ids))) for mutant in plan.made)
-    short = [mutant for mutant, verdict in found if verdict and verdict.result == SURVIVED and not verdict.whole]
-    return [mutant for mutant in short if mutant.key not in plan.settled and not sorter.after(mutant)]
+    unread = [mutant for mutant in plan.made if mutant.key not in plan.settled and not sorter.after(mutant)]
+    found = ((mutant, table.standing(mutant, log, suite, sorter)) for mutant in unread)
+    return [mutant for mutant, verdict in found if verdict and verdict.result == SURVIVED and not verdict.whole]
 
 
 def run(due: list[Mutant], workshop: Workshop, suite: Suite, log: Log, jobs: int, whole: bool = False) -> None:

@@ -49,11 +49,16 @@ def category(mutant: Mutant, verdict: Verdict | None, sorter: Sorter) -> str:
     return sorter.after(mutant) or OPEN
 
 
+def standing(mutant: Mutant, log: Log, suite: Suite, sorter: Sorter) -> Verdict | None:
+    """The verdict on a mutant that holds for this suite."""
+    return log.valid(mutant.key, suite.digest, suite.known, sorter.after(mutant) is not None)
+
+
 def counted(made: Iterable[Mutant], settled: dict[str, str], log: Log, suite: Suite, sorter: Sorter) -> Counts:
-    counts, ids = Counts(suite=len(suite.ids)), set(suite.ids)
+    counts = Counts(suite=len(suite.ids))
     for mutant in made:
         row = counts.by_language.setdefault(mutant.language, Counter())
-        verdict = log.valid(mutant.key, suite.digest, ids)
+        verdict = standing(mutant, log, suite, sorter)
         where = settled.get(mutant.key) or category(mutant, verdict, sorter)
         row["made"] += 1
         row[EQUIVALENT if where == UNREAD else where] += 1

@@ -43,6 +43,7 @@ class Suite:
         data = (tree / "conformance/manifest.json").read_bytes()
         self.digest = hashlib.sha256(data).hexdigest()[:16]
         self.ids = [str(case["id"]) for case in json.loads(data)["cases"]]
+        self.known = frozenset(self.ids)
         self.slow = frozenset(name for name in self.ids if name.startswith(SLOW))
 
     def first(self, killers: Counter[str]) -> list[str]:

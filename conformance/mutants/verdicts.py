@@ -40,12 +40,12 @@ class Log:
             file.write(json.dumps(asdict(verdict)) + "\n")
             self.latest[verdict.key] = verdict
 
-    def valid(self, key: str, suite: str, ids: set[str]) -> Verdict | None:
-        """The verdict that still holds: a killer is still a case; who survived has survived this very suite."""
+    def valid(self, key: str, suite: str, ids: frozenset[str], read: bool) -> Verdict | None:
+        """The verdict that still holds: a killer is still a case; who survived has survived this very suite, or was `read`."""
         verdict = self.latest.get(key)
-        if verdict is None or (verdict.result == SURVIVED and verdict.suite != suite):
+        if verdict is None or (verdict.result == SURVIVED and verdict.suite != suite and not read):
             return None
-        return None if verdict.result == KILLED and verdict.killer not in ids | {START} else verdict
+        return None if verdict.result == KILLED and verdict.killer not in {*ids, START} else verdict
 
     def killers(self) -> Counter[str]:
         with self.lock:

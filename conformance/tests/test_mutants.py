@@ -93,6 +93,10 @@ def test_every_entry_of_the_table_has_a_reason() -> None:
         assert entry.functions if entry.kind == OUTSIDE else entry.line and entry.becomes, entry
 
 
+NONE: frozenset[str] = frozenset()
+PLAIN = frozenset({"base/plain"})
+
+
 def test_a_verdict_holds_until_its_ground_is_gone(tmp_path: Path) -> None:
     log = Log(tmp_path / "log")
     log.add(Verdict("a", KILLED, "base/plain"))
@@ -101,19 +105,20 @@ def test_a_verdict_holds_until_its_ground_is_gone(tmp_path: Path) -> None:
     with log.path.open("a") as file:
         file.write(json.dumps({"key": "d"})[:-1])  # a run that was killed while it wrote
     log = Log(log.path)
-    assert log.valid("a", "2", {"base/plain"})
-    assert log.valid("c", "2", set())
-    assert log.valid("b", "1", set())
-    assert not log.valid("a", "2", {"base/float"})  # the killer is no case any more
-    assert not log.valid("b", "2", {"base/plain"})  # there are new cases
-    assert not log.valid("d", "2", set())
+    assert log.valid("a", "2", PLAIN, False)
+    assert log.valid("c", "2", NONE, False)
+    assert log.valid("b", "1", NONE, False)
+    assert not log.valid("a", "2", NONE, False)  # the killer is no case any more
+    assert not log.valid("b", "2", PLAIN, False)  # there are new cases
+    assert log.valid("b", "2", PLAIN, True)  # but it was read
+    assert not log.valid("d", "2", NONE, False)
 
 
 def test_a_log_that_was_cut_goes_on_in_a_new_line(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_text('{"key": "d"')
     Log(path).add(Verdict("a", KILLED, "base/plain"))
-    assert Log(path).valid("a", "", {"base/plain"})
+    assert Log(path).valid("a", "", PLAIN, False)
 
 
 @pytest.fixture(scope="module")
