@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable
@@ -11,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from . import json
-from .config import MAX_CONFIG_BYTES, class_key
+from .config import MAX_CONFIG_BYTES, class_key, parse_config
 from .encode import declared_contract, family_of
 from .errors import FormatError, InputError, mismatch
 from .fitted import normalise_labels
-from .head import Head, from_bytes, load, pair_paths, read_file
+from .head import Head, from_bytes, load, pair_paths, read_file, self_test_records
 from .npy import Arrays, read_arrays
 from .pair_files import locked, replace_pair
 from .rules import type_name
@@ -54,6 +55,13 @@ def amend(artifact: str | os.PathLike[str], changes: Iterable[tuple[str, str | N
         for where, text in changes:
             _change(root, where, text)
         npz = read_file(npz_path, "npz", MAX_NPZ_BYTES)
+        parsed = parse_config(seal(root))
+        digest = hashlib.sha256(npz).hexdigest()
+        if digest != root["npz_sha256"]:
+            raise mismatch("NPZ_DIGEST", "/npz_sha256", digest, root["npz_sha256"])
+        arrays = read_arrays(read_members(npz), parsed.link, parsed.version[0])
+        # What scores may have been changed: the records are bound to it (SPEC section 12).
+        root["self_test"] = self_test_records(arrays.coef, arrays.intercept, root)
         config = seal(root)
         head = from_bytes(npz, config, require_verified=True)
         replace_pair(npz_path, config_path, npz, config)
@@ -174,6 +182,12 @@ def version_1_members(head: Head, family: str | None = None) -> dict[str, Any]:
     return members
 
 
+def checkpoint_name(model: str) -> str:
+    """A hub id as it is, for it has two parts; anything longer was a path of the machine that trained."""
+    parts = re.split(r"[/\\]", model)
+    return model if len(parts) == 2 and parts[0] not in ("", ".", "..", "~") else parts[-1]
+
+
 def field_contract(model: str, revision: str | None, dimension: int, family: str | None = None) -> dict[str, Any]:
     """The embedding contract of a head that the training code in the field made, marked `version-0`.
 
@@ -183,10 +197,7 @@ def field_contract(model: str, revision: str | None, dimension: int, family: str
     if family is None:
         found = f"found {model!r}, whose family is not in its name"
         raise InputError("METADATA", "/esm_model", f"{found}, expected --family esm1b, esm1v or esm2")
-    # A hub id has two parts; anything longer was a path of the machine that trained.
-    parts = re.split(r"[/\\]", model)
-    name = model if len(parts) == 2 and parts[0] not in ("", ".", "..", "~") else parts[-1]
-    contract = declared_contract(family, name, revision, dimension)
+    contract = declared_contract(family, checkpoint_name(model), revision, dimension)
     # The training code in the field cuts long sequences.
     return {**contract, "origin": "version-0", "too_long": "truncate"}
 
