@@ -11,6 +11,49 @@ def signed(values: list[str]) -> list[int]:
     return [bits for v in values for bits in (real(v), real(v) ^ SIGN)]
 
 
+#: Decisions whose probability shows the last bit of a constant of exp, or the edge of one of its branches: found by search, for
+#: each constant one unit larger and smaller, and each comparison with and without equality.
+LAST_BITS = (
+    0xC029A57D76D152FD,
+    0xC039FE3682CD3BE4,
+    0xC0455074610473AC,
+    0xC039FE3682CD3BE3,
+    0xC03D7570FAA454F1,
+    0xC045A92D6D005C93,
+    0xC07AF5F02FFCB9EE,
+    0xC07DB885A4E8760F,
+    0xC07DB7555E8F1500,
+    0xC083FE23193DDE75,
+    0xC0813E21B8A99896,
+    0xC0713E2E7F635A4C,
+    0xC0826ED299B357F4,
+    0xC076FCB850C8AC80,
+    0xBFD9E7920FBA7847,
+    0xC07002108C6A9993,
+    0xC048A765D16F148B,
+    0xC07BA8F1471D3BCD,
+    0xC0388A278489F4C0,
+    0xC075C4A9D46B98F7,
+    0xBFFC1A900CA0A262,
+    0xBFD58AD8A8B14234,
+    0xC071B2ED3CA2A7EA,
+    0x3FF142263E1A4B94,
+    0xC063E20919922F67,
+    0x3E3000004C6B8DA6,
+    0x3E3000000C3D9CAF,
+    0xBE300000179E0F70,
+    0xBFF0A2B2B79BF8E0,
+    0x3FF0A2B26C62ED3D,
+    0xBFD62E429B019828,
+    0x3FD62E4278FAA6BC,
+    0xBFD62E4307066488,
+    0x3FD62E432908E450,
+    0xBE23256F2FFEE7BA,
+    0x3E2EFDAE581A8850,
+    0x3E2842C4588487C0,
+)
+
+
 def sigmoid_grid(suite: Suite) -> None:
     """One feature with weight 1: the input is z."""
     head = Head([[ONE]], [ZERO])
@@ -98,6 +141,13 @@ def sigmoid_grid(suite: Suite) -> None:
         "one unit each side of the branches of exp, which test the high 32 bits",
         version_1(head),
         [Predict(Rows([[v] for z in edges for v in (z, z ^ SIGN)]))],
+    )
+    suite.accept(
+        "sigmoid/last-bits",
+        "P4",
+        "the last bit of each constant of exp, and the edges of its branches within their high words",
+        version_1(head),
+        [Predict(Rows([[bits] for bits in LAST_BITS]))],
     )
     for name, bits, weight in (
         ("", [0xBFD62E420A7D3DA9, 0xBFD62E42C2BA92BC], ONE),

@@ -206,6 +206,9 @@ SMALLER = {
     "/metrics/cross_validation/scores/accuracy": "config/metrics",
 }
 
+#: Without an embedding these are null, whatever their own rule is: their cases need one.
+OF_AN_ENCODER = dict.fromkeys(("esm_model", "esm_revision", "batch_size", "device"), "config/embedding-no-golden")
+
 VERSION_0: dict[str, Rule] = {
     "model_type": Rule(NOT_TEXT, ["SVC", ""]),
     "sklearn_version": Rule(NOT_TEXT),

@@ -4,12 +4,12 @@ from ..json_bytes import Raw
 from ..suite import Suite
 from .base import FULL, PLAIN, V0
 from .edits import escape, node_at, put
-from .field_rules import ELEMENTS, NAMES, NESTED, ROOT, SMALLER, VERSION_0, Rule
+from .field_rules import ELEMENTS, NAMES, NESTED, OF_AN_ENCODER, ROOT, SMALLER, VERSION_0, Rule
 
 
 def add_field_cases(suite: Suite) -> None:
     for name, rule in ROOT.items():
-        rule_cases(suite, "root", PLAIN, "", name, rule)
+        rule_cases(suite, "root", OF_AN_ENCODER.get(name, PLAIN), "", name, rule)
     for path, table in NESTED.items():
         for name, rule in table.items():
             rule_cases(suite, area_of(path), SMALLER.get(path, FULL), path, name, rule)

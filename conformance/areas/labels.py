@@ -104,6 +104,16 @@ def class_weight_cases(suite: Suite) -> None:
             {"9007199254740992": 1, "-9007199254740992": 2},
         ),
     ]
+    escaped = ["a\b", "a\f", "a\n", "a\r", "a\t", 'a"', "a\\", "a/"]
+    eight = replace(rng_head(0xC1A7, 3, 8), labels=escaped, classes_dtype="<U2")
+    weights = '{"a\\b": 1, "a\\f": 1, "a\\n": 1, "a\\r": 1, "a\\t": 1, "a\\"": 1, "a\\\\": 1, "a\\/": 1}'
+    suite.accept(
+        "class-weight/escapes",
+        "T2",
+        "what every simple escape stands for: the keys are the labels, which need no escape in an array",
+        version_1(eight, class_weight=Raw(weights)),
+        rows(eight),
+    )
     for name, head, weights in cases:
         suite.accept(
             f"class-weight/{name}",

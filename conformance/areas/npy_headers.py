@@ -111,6 +111,14 @@ def headers(suite: Suite) -> None:
             head_edit("coef", "", (), header=header),
             base=V0,
         )
+    for name, byte in (("letter", b"x"), ("nul", b"\0"), ("tab", b"\t"), ("newline", b"\n")):
+        reject(
+            f"last-padding-{name}",
+            "the padding is spaces, to the last",
+            f"byte 126 is {byte!r}",
+            data_edit("coef", lambda b, byte=byte: b[:126] + byte + b[127:]),
+            base=V0,
+        )
     for member in ("intercept", "classes", "n_features_in", "n_iter"):
         reject(
             f"shape-zero-{member.replace('_', '-')}",

@@ -22,6 +22,17 @@ def encoding(suite: Suite) -> None:
         lambda p: p.edit_body.append(lambda b: b"\xef\xbb\xbf" + b),
         base=PLAIN,
     )
+    for name, letter in (("astral", "\U0001f9ec"), ("fffe", "\ufffe")):
+        suite.reject(
+            f"encoding/first-{name}",
+            "T2",
+            "JSON_SYNTAX",
+            None,
+            "a first character that is no byte order mark is good UTF-8 and no JSON",
+            V0,
+            f"put {letter!a} first",
+            lambda p, letter=letter: p.edit_body.append(lambda b: letter.encode() + b),
+        )
     reject("utf16", "UTF-16 is not UTF-8", "encode as UTF-16 with BOM", text(lambda b: b.decode().encode("utf-16")))
     reject(
         "utf16-no-bom",
@@ -82,6 +93,9 @@ def syntax(suite: Suite) -> None:
         "true-cut": "tru",
         "true-long": "truee",
         "null-none": "None",
+        "null-later-letter": "nulz",
+        "true-later-letter": "trve",
+        "false-later-letter": "falsf",
         "leading-zero": "01",
         "leading-zero-negative": "-01",
         "double-zero": "00",

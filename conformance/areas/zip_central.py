@@ -6,7 +6,7 @@ from ..pair import Pair
 from ..suite import Suite
 from ..zip_bytes import zip64_extra
 from .base import PLAIN, V0
-from .edits import changed
+from .edits import changed, npz
 
 
 def central(suite: Suite) -> None:
@@ -29,6 +29,7 @@ def central(suite: Suite) -> None:
         reject(slug, "Z2", code, why, mutation, edit, None, base)
 
     record("signature", "no central record", "signature of a local header", signature=0x04034B50)
+    record("signature-smaller", "no central record", "signature PK 01 01", signature=0x01014B50)
     for value in (0, 11, 21, 46, 63, 0x0A14, 0xFFFF):
         record(
             f"version-{value}",
@@ -199,6 +200,27 @@ def central(suite: Suite) -> None:
             p.archive.end.update(entries=6, entries_here=6),
         ),
     )
+    for kept in (4, 8, 20, 44):
+        reject(
+            f"cut-{kept}",
+            "Z2",
+            "ZIP_CENTRAL",
+            "a sixth record of which only the begin is there: what follows is the end record",
+            f"{kept} bytes more in the directory, both counts 6",
+            lambda p, kept=kept: (
+                setattr(p.archive, "inside_directory", (b"PK\x01\x02" + bytes(40))[:kept]),
+                p.archive.end.update(entries=6, entries_here=6),
+            ),
+        )
+    for cut in (1, 5, 10):
+        reject(
+            f"name-cut-{cut}",
+            "Z2",
+            "ZIP_CENTRAL",
+            "the last record's name runs past the directory",
+            f"the directory without its last {cut} bytes",
+            npz(lambda b, cut=cut: shorter_directory(b, cut)),
+        )
     record(
         "v0-flag", "version 0 has the same rule", "flags 1 in both headers", "ZIP_FLAGS", both=True, flags=1, base=V0
     )
@@ -211,6 +233,12 @@ def central(suite: Suite) -> None:
         method=8,
         base=V0,
     )
+
+
+def shorter_directory(data: bytes, cut: int) -> bytes:
+    """Take the last bytes of the directory away; the end record follows, and states the size that is left."""
+    size = int.from_bytes(data[-10:-6], "little") - cut
+    return data[: -22 - cut] + data[-22:-10] + size.to_bytes(4, "little") + data[-6:]
 
 
 def deflate(pair: Pair) -> None:

@@ -54,6 +54,7 @@ def end_record(suite: Suite) -> None:
     )
     for field, value in (
         ("signature", 0x06064B50),
+        ("signature", 0x05054B50),
         ("disk", 1),
         ("directory_disk", 1),
         ("entries_here", 4),

@@ -154,6 +154,7 @@ def local(suite: Suite) -> None:
         )
 
     header("signature", "no local header", "signature PK 07 08", signature=0x08074B50)
+    header("signature-smaller", "no local header", "signature PK 01 02", signature=0x02014B50)
     for field, value in (
         ("version", 45),
         ("flags", 1),
@@ -221,6 +222,9 @@ def local(suite: Suite) -> None:
         "wrong-size": zip64_extra(137),
         "wrong-second": zip64_extra(136)[:12] + (137).to_bytes(8, "little"),
         "high-word": zip64_extra(136 + 2**32),
+        "high-word-first": zip64_extra(136 + 2**32)[:12] + zip64_extra(136)[12:],
+        "high-word-second": zip64_extra(136)[:12] + zip64_extra(136 + 2**32)[12:],
+        "wrong-first": zip64_extra(137)[:12] + zip64_extra(136)[12:],
         "too-long": zip64_extra(136) + bytes(4),
         "too-short": zip64_extra(136)[:12],
         "length-field": b"\x01\x00\x0c\x00" + zip64_extra(136)[4:],
@@ -246,15 +250,16 @@ def local(suite: Suite) -> None:
         "a zip64 extra, sizes as they are",
         lambda p: setattr(p.archive.entries[1], "local_extra", zip64_extra(136)),
     )
-    reject(
-        "extra-one-size",
-        "Z4",
-        "ZIP_LOCAL",
-        "only one of the two sizes is 0xFFFFFFFF",
-        "a zip64 extra and one size",
-        lambda p: (
-            setattr(p.archive.entries[1], "local_extra", zip64_extra(136)),
-            p.archive.entries[1].local.update(size=MAX32),
-        ),
-    )
+    for slug, field in (("extra-one-size", "size"), ("extra-one-compressed", "compressed")):
+        reject(
+            slug,
+            "Z4",
+            "ZIP_LOCAL",
+            "only one of the two sizes is 0xFFFFFFFF",
+            f"a zip64 extra and {field}",
+            lambda p, field=field: (
+                setattr(p.archive.entries[1], "local_extra", zip64_extra(136)),
+                p.archive.entries[1].local.update({field: MAX32}),
+            ),
+        )
     header("v0-crc", "version 0 has the same rule", "crc 0 in the local header only", base=V0, crc=0)
