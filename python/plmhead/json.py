@@ -5,8 +5,8 @@ An integer token becomes int, any other number float, so that later checks can t
 
 from __future__ import annotations
 
-import io
 import re
+from json.decoder import scanstring
 from typing import Any, NoReturn
 
 from .errors import FormatError
@@ -19,10 +19,13 @@ MAX_INTEGER = 2**53 - 1
 _SPACE = re.compile(r"[ \t\n\r]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _RUN = re.compile(r"[0-9+\-.eE]*")
-_PLAIN = re.compile(r'[^"\\\x00-\x1f]*')
-_HEX4 = re.compile(r"[0-9A-Fa-f]{4}")
-_LOW = re.compile(r"\\u([dD][c-fC-F][0-9A-Fa-f]{2})")
-_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_STRING = re.compile(
+    r'(?:[^"\\\x00-\x1f]++'
+    r'|\\["\\/bfnrt]'
+    r"|\\u(?![dD][89a-fA-F])[0-9A-Fa-f]{4}"
+    r"|\\u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2})*+"
+)
+_UNIT = re.compile(r"\\u[0-9A-Fa-f]{4}")
 _WORDS = {"t": ("true", True), "f": ("false", False), "n": ("null", None)}
 
 
@@ -49,7 +52,8 @@ class _Parser:
         self.values = 0
 
     def fail(self, code: str, at: int, found: str, expected: str) -> NoReturn:
-        offset = len(self.text[:at].encode("utf-8"))
+        pieces = (self.text[start : min(at, start + 65_536)] for start in range(0, at, 65_536))
+        offset = sum(len(piece.encode("utf-8")) for piece in pieces)
         raise FormatError(code, f"config@{offset}", f"found {found}, expected {expected}")
 
     def unexpected(self, expected: str) -> NoReturn:
@@ -58,6 +62,9 @@ class _Parser:
 
     def space(self) -> str:
         """Skips white space; the next character, or '' at the end."""
+        first = self.text[self.at : self.at + 1]
+        if first > " ":
+            return first
         self.at = _SPACE.match(self.text, self.at).end()  # type: ignore[union-attr]
         return self.text[self.at : self.at + 1]
 
@@ -129,45 +136,25 @@ class _Parser:
             self.take(",")
 
     def string(self) -> str:
-        self.at += 1
-        start, self.at = self.at, _PLAIN.match(self.text, self.at).end()  # type: ignore[union-attr]
-        if self.text[self.at : self.at + 1] == '"':
-            self.at += 1
-            return self.text[start : self.at - 1]
-        # Not a list of parts: of a text that is all escapes these would take many times its size.
-        whole = io.StringIO()
-        whole.write(self.text[start : self.at])
-        while True:
-            stop = self.text[self.at : self.at + 1]
-            if stop == '"':
-                self.at += 1
-                return whole.getvalue()
-            if stop != "\\":
-                self.unexpected("a character of a string or its closing quote")
-            whole.write(self.escape())
-            plain = _PLAIN.match(self.text, self.at)
-            whole.write(plain.group())  # type: ignore[union-attr]
-            self.at = plain.end()  # type: ignore[union-attr]
+        start = self.at + 1
+        self.at = _STRING.match(self.text, start).end()  # type: ignore[union-attr]
+        if self.text[self.at : self.at + 1] != '"':
+            self.fault_in_string()
+        end, self.at = self.at, self.at + 1
+        if self.text.find("\\", start, end) < 0:
+            return self.text[start:end]
+        # The library only replaces escapes here: that they are right, and what ends the string, is settled.
+        return str(scanstring(self.text, start)[0])
 
-    def escape(self) -> str:
+    def fault_in_string(self) -> NoReturn:
+        """At the first character that does not belong to the string."""
         start = self.at
-        letter = self.text[start + 1 : start + 2]
-        if letter in _ESCAPES:
-            self.at += 2
-            return _ESCAPES[letter]
-        digits = _HEX4.match(self.text, start + 2) if letter == "u" else None
-        if digits is None:
-            self.at += 1
-            self.unexpected("an escape sequence")
-        unit = int(digits.group(), 16)
-        self.at += 6
-        if not 0xD800 <= unit <= 0xDFFF:
-            return chr(unit)
-        low = _LOW.match(self.text, self.at) if unit < 0xDC00 else None
-        if low is None:
+        if self.text[start : start + 1] != "\\":
+            self.unexpected("a character of a string or its closing quote")
+        if _UNIT.match(self.text, start):
             self.fail("JSON_SURROGATE", start, "half of a surrogate pair", "a high escape followed by a low one")
-        self.at += 6
-        return chr(0x10000 + ((unit - 0xD800) << 10) + (int(low.group(1), 16) - 0xDC00))
+        self.at += 1
+        self.unexpected("an escape sequence")
 
     def number(self) -> int | float:
         start = self.at

@@ -155,7 +155,8 @@ def _all_finite(values: NDArray[np.generic]) -> bool:
 
 def _strings(points: NDArray[np.generic]) -> list[str]:
     labels = []
-    for row in points.tolist():
+    for points_of_one in points:
+        row = points_of_one.tolist()
         while row and row[-1] == 0:
             row.pop()
         for point in row:

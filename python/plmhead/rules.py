@@ -67,9 +67,11 @@ def pattern(form: str, most: int = 1_048_576) -> Rule:
 
 
 def text(least: int, most: int, forbidden: str = "") -> Rule:
+    unclean = re.compile(rf"[\x00-\x1f\x7f{re.escape(forbidden)}]")
+
     def rule(value: Any, where: str, context: Context) -> None:
         expect(value, where, "string")
-        clean = not any(c < " " or c == "\x7f" or c in forbidden for c in value)
+        clean = unclean.search(value) is None
         require(
             least <= len(value) <= most and clean,
             value,
