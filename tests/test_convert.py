@@ -293,6 +293,12 @@ def without(name):
     return model
 
 
+def test_the_names_of_columns_are_no_obstacle(tmp_path):
+    """A model fitted on a table of pandas holds their names, as an array of objects."""
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(changed(feature_names_in_=np.array(list("abcd"), dtype=object))))
+    assert (plmhead.load(convert(tmp_path / "m.pkl").npz).coef == fitted().coef_).all()
+
+
 def test_a_scaler_of_another_width_is_not_broadcast(tmp_path):
     model = make_pipeline(StandardScaler(), fitted())
     vars(model.steps[0][1]).update(mean_=np.zeros(1), scale_=np.ones(1), n_features_in_=1)
@@ -328,6 +334,28 @@ def test_no_exploit_runs():
     assert outcome.executed == []
     assert outcome.not_live == []
     assert outcome.live > 70
+
+
+CARELESS = """
+import contextlib, pickle
+from hostile import exploits
+from plmhead import InputError
+
+def careless(path, name):
+    with contextlib.suppress(Exception):  # after the harm
+        pickle.loads(path.read_bytes())
+    raise InputError("ESTIMATOR", "estimator", "found nothing")
+
+outcome = exploits.run(every=97, opens=careless)
+print(len(outcome.executed))
+"""
+
+
+def test_the_exploits_are_noticed_where_they_run(repository):
+    """The same search on a reader that is none, to show that it can fail."""
+    pytest.importorskip("hostile.exploits", reason="needs os.fork")
+    done = subprocess.run([sys.executable, "-c", CARELESS], capture_output=True, text=True, timeout=300, cwd=repository)
+    assert int(done.stdout) > 20, done.stderr
 
 
 BOMBS = """

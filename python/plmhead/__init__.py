@@ -14,7 +14,9 @@ from .head import Head, from_bytes, load
 if TYPE_CHECKING:
     from .classifier import BinaryClassifier
     from .esm import ESMEmbeddingExtractor
+    from .pickles import convert
     from .pipeline import load_model_from_npz, save_model, train_model
+    from .signing import load_signed, sign
     from .writer import Saved, save
 
 __version__ = "0.1.0"
@@ -26,11 +28,14 @@ __all__ = [
     "InputError",
     "Saved",
     "__version__",
+    "convert",
     "from_bytes",
     "load",
     "load_model_from_npz",
+    "load_signed",
     "save",
     "save_model",
+    "sign",
     "train_model",
 ]
 
@@ -39,9 +44,12 @@ _LATER = {
     "BinaryClassifier": "classifier",
     "ESMEmbeddingExtractor": "esm",
     "Saved": "writer",
+    "convert": "pickles",
     "load_model_from_npz": "pipeline",
+    "load_signed": "signing",
     "save": "writer",
     "save_model": "pipeline",
+    "sign": "signing",
     "train_model": "pipeline",
 }
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .config import FIELD_ASSAY_THRESHOLDS
-from .edit import field_contract
+from .edit import checkpoint_name, field_contract
 from .encode import declared_contract, family_of
 from .errors import FormatError, InputError
 from .fitted import PIPELINE, Fitted, read_parts, refuse, unpack
@@ -136,10 +136,12 @@ def _contract(model: Any, revision: Any, family: str | None, own: bool) -> Calla
         return None
     if not isinstance(model, str) or not isinstance(revision, (str, type(None))):
         raise refuse("a BinaryClassifier without the name of its model", "one")
+    if not own:
+        return lambda dimension: field_contract(model, revision, dimension, family)
     known = family or family_of(model)
-    if own and known is not None:
-        return lambda dimension: declared_contract(known, model, revision, dimension)
-    return lambda dimension: field_contract(model, revision, dimension, known)
+    if known is None:
+        return None
+    return lambda dimension: declared_contract(known, checkpoint_name(model), revision, dimension)
 
 
 # --- the stand-ins, as read_parts wants them
