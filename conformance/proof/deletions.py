@@ -55,10 +55,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--only", action="append", metavar="FILE:LINE", help="only this site; may be given several times"
     )
+    parser.add_argument("--check", action="store_true", help="only look whether every site of deletions.toml is there")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="mutants at a time (default 2)")
     options = parser.parse_args(arguments)
     began = time.monotonic()
     try:
+        if options.check:
+            original = Workshop(Path()).original
+            count = sum(len(sites(name, original[name])) for name in LANGUAGES)
+            print(f"conformance-deletions: {count} sites, {len(excluded())} exclusions")
+            return 0
         count, killed, broken = run(options)
     except ProofError as fault:
         print(f"conformance-deletions: broken: {fault}")
