@@ -22,12 +22,12 @@ PLANTED = (
     "seal-form-lenient",
     "text-length-in-utf16",
     "min-reader-ignored",
-    "array-length-above",
+    "class-weight-names-unchecked",
 )
 
 #: Loaders that are wrong about one thing after all checks, by the line that they change in an answer.
 LIES = {
-    "a bit of a score": 'answer["decision"][0] = f"{int(answer["decision"][0], 16) ^ 1:016x}" if answer.get("decision") else 0',
+    "a bit of a score": 'answer["decision"] = [f"{int(bits, 16) ^ 1:016x}" for bits in answer["decision"]]',
     "a pointer": 'answer["error"]["where"] += "/0" if answer["error"]["code"] == "FIELD_TYPE" else ""',
     "a code": 'answer["error"]["code"] = answer["error"]["code"].replace("ZIP_LOCAL", "ZIP_CENTRAL")',
     "a label": 'answer["labels"] = [{**label, "t": "int"} for label in answer["labels"]]',
@@ -56,8 +56,8 @@ def disagreements(
     worker = Worker(settings, str(tmp_path))
     totals, lines = Totals(), []
     try:
-        for first in range(0, count, 100):
-            new, found = worker.chunk(first, 100)
+        for first in range(0, count, 40):
+            new, found = worker.chunk(first, 40)
             totals.add(new)
             lines += found
             if found:
@@ -73,7 +73,7 @@ def test_a_planted_bug_is_a_disagreement(tmp_path: Path, language: str, slug: st
     shop = Workshop(tmp_path / "shop")
     edits = bugs()[slug].edits[language]
     command, _ = shop.made(language, slug, applied(shop.original[language], edits))
-    _, lines = disagreements(tmp_path, (RUST, command), 3000)
+    _, lines = disagreements(tmp_path, (RUST, command), 1500)
     assert lines, f"{slug} in the {language} loader was not seen"
 
 

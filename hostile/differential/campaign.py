@@ -14,7 +14,7 @@ from pathlib import Path
 
 from . import findings, inputs
 from .judge import Verdict, judge, same
-from .loaders import Loader
+from .loaders import DiedError, Loader
 from .phases import PHASES, phase, reached
 
 CHUNK = 200
@@ -82,7 +82,13 @@ class Worker:
         self.settings = settings
         self.folder = Path(folder) / str(os.getpid())
         self.folder.mkdir()
-        self.loaders = [Loader(command, settings.timeout) for command in settings.commands]
+        self.loaders: list[Loader] = []
+        try:
+            for command in settings.commands:
+                self.loaders.append(Loader(command, settings.timeout))
+        except (DiedError, OSError):
+            remove(self)
+            raise
         self.names = [loader.name for loader in self.loaders]
 
     def chunk(self, first: int, length: int) -> tuple[Totals, list[str]]:

@@ -207,7 +207,7 @@ VERSION: tuple[tuple[int, Mutation], ...] = ((5, version), (1, future))
 FIELDS: tuple[tuple[int, Mutation], ...] = (
     (3, remove),
     (4, retype),
-    (8, sample),
+    (12, sample),
     (4, number),
     (5, string),
     (4, unknown),

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 PIPE_BYTES = 65_536  # what a pipe holds: a batch that fits is written without waiting for the child
+START_SECONDS = 60
 SHOWN = 200
 
 
@@ -34,7 +35,9 @@ class Loader:
             shlex.split(self.command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
         )
         self.buffer = b""
+        self.limit = START_SECONDS
         hello = self.ask([{"op": "hello", "protocol": 1}])[0]
+        self.limit = self.timeout
         testee = hello.get("testee")
         if hello.get("ok") is not True or not isinstance(testee, dict):
             raise DiedError(f"{self.command}: hello was answered with {str(hello)[:SHOWN]}")
@@ -90,12 +93,12 @@ class Loader:
         return answer
 
     def line(self) -> bytes:
-        until = time.monotonic() + self.timeout
+        until = time.monotonic() + self.limit
         while b"\n" not in self.buffer:
             ready, _, _ = select.select([self.process.stdout], [], [], max(0, until - time.monotonic()))
             if not ready:
                 self.kill()
-                raise DiedError(f"no answer in {self.timeout:g} s")
+                raise DiedError(f"no answer in {self.limit:g} s")
             data = os.read(self.process.stdout.fileno(), PIPE_BYTES)
             if not data:
                 status = self.kill()
@@ -116,10 +119,10 @@ class Loader:
 
     def kill(self) -> int | None:
         """Ends the child and whatever it started; its exit status, where it had ended by itself."""
+        self.ended_cpu += self.current_cpu()
         process, self.process = self.process, None
         if process is None:
             return None
-        self.ended_cpu += self.current_cpu()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=0.2 if process.poll() is None else 0)
         status = process.poll()

@@ -104,7 +104,10 @@ def old(rng: Random, head: Head) -> Pair:
 
 def new(rng: Random, head: Head) -> Pair:
     logistic = len(head.coef) == 1
-    changes: dict[str, object] = {"class_weight": weights(rng, head), "penalty": rng.choice(("l1", "l2", None))}
+    changes: dict[str, object] = {
+        "class_weight": weights(rng, head),
+        "penalty": rng.choice(("l1", "l2", "elasticnet", None)),
+    }
     if rng.random() < 0.5:
         changes |= embedding(head)
     if rng.random() < 0.4:

@@ -21,6 +21,7 @@ SAMPLES: dict[str, tuple[object, ...]] = {
         "\uff11.5",
         None,
     ),
+    "C": (Raw("0"), Raw("0.0"), Raw("-0.0"), Raw("1e-400"), Raw("5e-324"), Raw("1.7976931348623157e308"), -1, 1, 0),
     "penalty": ("l1", "l2", "elasticnet", "none", None, "L2", ""),
     "l1_ratio": (
         None,

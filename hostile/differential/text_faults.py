@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from random import Random
 
+from conformance import json_bytes
 from conformance.json_bytes import Raw
 from conformance.pair import Pair
 
@@ -330,15 +331,17 @@ def seal_form(rng: Random, pair: Pair) -> None:
 
 
 def seal_elsewhere(rng: Random, pair: Pair) -> None:
-    """config_sha256 is missing, is of another type, or stands somewhere else."""
-    kind = rng.randrange(3)
+    """The member config_sha256 is missing, is of another type, stands somewhere else, or is only the end of a longer name."""
+    kind = rng.randrange(4)
     pair.sealed = False
     if kind == 0:
         return
     items = list(pair.config.items())
     value = rng.choice(("0" * 64, None, 1, "", "0" * 63))
-    items.insert(rng.randrange(len(items) + 1) if kind == 1 else len(items), ("config_sha256", value))
+    items.insert(rng.randrange(len(items) + 1) if kind != 2 else len(items), ("config_sha256", value))
     pair.config = dict(items)
+    if kind == 3:  # the last name is x"config_sha256, of which the file's last 86 bytes show only a part
+        pair.edit_text.append(lambda text: json_bytes.seal(text[:-3] + b',\n  "x\\'))
 
 
 def unsealed_config(rng: Random, pair: Pair) -> None:
