@@ -114,8 +114,9 @@ const LABEL_READERS = {
 function readLabels(array) {
   const [labelType, read] = LABEL_READERS[array.descr[1]]
   const classes = read(array)
-  if (new Set(classes).size === classes.length) return { classes, labelType }
-  const again = classes.find((label, i) => classes.indexOf(label) < i)
+  const seen = new Set()
+  const again = classes.find((label) => seen.size === seen.add(label).size)
+  if (again === undefined) return { classes, labelType }
   throw new FormatError('LABEL_DUPLICATE', 'classes.npy', `${printable(String(again))} twice`, 'distinct labels')
 }
 

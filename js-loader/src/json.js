@@ -24,10 +24,8 @@ const MAXIMUM_NUMBER_LENGTH = 64
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/
 const NUMBER_CHARACTERS = /[-+.\deE]*/y
 const SPACE = /[ \n\r\t]*/y
-const PLAIN_CHARACTERS = /[^"\\\u0000-\u001f]*/y
-
-/** @type {Record<string, string>} */
-const SIMPLE_ESCAPES = { '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' }
+// A part of a string. At most so many escapes at once, because an engine remembers each repetition.
+const STRING_PART = /(?:[^"\\\u0000-\u001f]+|\\["\\/bfnrt]|\\u(?![dD][89a-fA-F])[0-9A-Fa-f]{4}|\\u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2}){0,1000}/y
 
 /**
  * @param {Uint8Array<ArrayBuffer>} bytes
@@ -162,37 +160,22 @@ class Parser {
   }
 
   string() {
-    let text = ''
     this.position++
-    while (!this.takes('"')) {
-      text += this.run(PLAIN_CHARACTERS)
-      if (this.takes('\\')) text += this.escape()
-      else if (this.peek() !== '"') this.fail('JSON_SYNTAX', 'a character of a string')
-    }
-    return text
+    const start = this.position
+    while (this.run(STRING_PART) !== '') continue
+    if (this.peek() !== '"') this.failInString()
+    const text = this.text.slice(start, this.position)
+    this.position++
+    // JSON.parse only replaces escapes here: that they are right, and what ends the string, is settled.
+    return text.includes('\\') ? JSON.parse(`"${text}"`) : text
   }
 
-  /** The part of an escape that follows the backslash. */
-  escape() {
-    const simple = SIMPLE_ESCAPES[this.peek()]
-    if (simple !== undefined) {
-      this.position++
-      return simple
-    }
-    const unit = this.unit()
-    if (Number.isNaN(unit)) this.fail('JSON_SYNTAX', 'an escape')
-    if (unit < 0xd800 || unit > 0xdfff) return String.fromCharCode(unit)
-    const low = this.takes('\\') ? this.unit() : NaN
-    if (unit < 0xdc00 && low >= 0xdc00 && low <= 0xdfff) return String.fromCharCode(unit, low)
-    return this.fail('JSON_SURROGATE', 'a surrogate pair', `the escape \\u${unit.toString(16)} alone`)
-  }
-
-  /** Takes `uXXXX` and returns its value, or leaves all and returns NaN. */
-  unit() {
-    const text = this.text.slice(this.position, this.position + 5)
-    if (!/^u[0-9A-Fa-f]{4}$/.test(text)) return NaN
-    this.position += 5
-    return parseInt(text.slice(1), 16)
+  /** At the first character that does not belong to the string. */
+  failInString() {
+    if (!this.takes('\\')) this.fail('JSON_SYNTAX', 'a character of a string')
+    const unit = /^u[0-9A-Fa-f]{4}/.exec(this.text.slice(this.position, this.position + 5))
+    if (unit === null) this.fail('JSON_SYNTAX', 'an escape')
+    this.fail('JSON_SURROGATE', 'a surrogate pair', `the escape \\${unit[0]} alone`)
   }
 
   number() {

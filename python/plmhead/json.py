@@ -6,7 +6,7 @@ An integer token becomes int, any other number float, so that later checks can t
 from __future__ import annotations
 
 import re
-from json.decoder import scanstring
+from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any, NoReturn
 
 from .errors import FormatError
