@@ -71,7 +71,7 @@ conformance-check: setup
 conformance-selftest: setup
 	$(PY) -m conformance.selftest
 
-# Minutes, not seconds: apart from make test. The proof does not pass yet; conformance/README.md says why.
+# Minutes, not seconds: apart from make test.
 conformance-proof: setup
 	$(PY) -m conformance.proof --stop-after 3
 

@@ -7,11 +7,14 @@ import shutil
 import struct
 import subprocess
 from fractions import Fraction
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from conformance import bound, ieee, oracle
+from conformance.json_bytes import Raw
+from conformance.pair import binding
 from conformance.splitmix import SplitMix64
 
 SPEC = (Path(ieee.__file__).parents[1] / "spec" / "v1" / "SPEC.md").read_text(encoding="utf-8")
@@ -128,12 +131,38 @@ def test_the_example_of_the_sum() -> None:
 
 def test_self_test_inputs() -> None:
     """r(0) = -1, and all inputs of record j are multiples of 2^(j - 31) below 2^j."""
-    for j in range(8):
-        row = oracle.self_test_input(j, 50)
+    for j, seed in product(range(8), (0, 1, 2**31, 2**32 - 1)):
+        row = oracle.self_test_input(j, 50, seed)
         for i, bits in enumerate(row):
-            m = (8 * i + j) * 2654435761 % 2**32
+            m = (8 * i + j + seed) * 2654435761 % 2**32
             assert ieee.to_fraction(bits) == Fraction(m - 2**31, 2**31) * 2**j
-    assert to_float(oracle.self_test_input(0, 1)[0]) == -1.0
+    assert to_float(oracle.self_test_input(0, 1, 0)[0]) == -1.0
+
+
+def test_seeds_are_eight_words_of_sha_256() -> None:
+    """The digest of the empty text is that of FIPS 180-4."""
+    assert oracle.seeds("")[:2] == [0xE3B0C442, 0x98FC1C14]
+    assert oracle.seeds("")[7] == 0x7852B855
+
+
+def test_a_binding_line_by_line() -> None:
+    config = {
+        "npz_sha256": "0" * 64,
+        "golden": None,
+        "embedding": {"layer": "last", "l2_normalized": False, "max_residues": 1022},
+        "decision": {"threshold": Raw("0.50"), "assay_thresholds": {"10": 1, "PSR": Raw("-0.0")}},
+        "link": "logistic",
+        "min_reader": "1.0",
+        "format_version": "1.0",
+        "C": Raw("1.0"),
+    }
+    assert binding(config).splitlines() == [
+        *("1.0", "1.0", "logistic"),
+        *("threshold", "3fe0000000000000", "assay_thresholds", "10", "3ff0000000000000", "PSR", "8000000000000000"),
+        *("layer", "last", "l2_normalized", "false", "max_residues", "408ff00000000000"),
+        *("null", "0" * 64),
+    ]
+    assert binding(config).endswith("0\n")
 
 
 def test_signed_zeros() -> None:
