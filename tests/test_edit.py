@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import numpy as np
@@ -115,6 +116,17 @@ def test_amend_seals_an_edit_made_by_hand(sealed, run):
         plmhead.load(sealed)
     assert run("amend", sealed).returncode == 0
     assert plmhead.load(sealed).config["C"] == 2.0
+
+
+def test_a_threshold_changed_by_hand_is_refused_until_amend_seals_it(sealed, run):
+    """Digests made anew do not hide the change: the self-test is bound to the threshold."""
+    path = sealed.with_name("hand_config.json")
+    body = path.read_bytes()[:-86].replace(b'"threshold": 0.5', b'"threshold": 0.4')
+    path.write_bytes(body + b'"config_sha256": "' + hashlib.sha256(body).hexdigest().encode() + b'"\n}\n')
+    with pytest.raises(FormatError, match=r"SELF_TEST \(/self_test/0/decision\).*plmhead amend"):
+        plmhead.load(sealed)
+    assert run("amend", sealed).returncode == 0
+    assert plmhead.load(sealed).threshold == 0.4
 
 
 @pytest.mark.parametrize(
