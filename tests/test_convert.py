@@ -485,6 +485,9 @@ def test_a_hostile_file_is_one_clear_line(tmp_path, run):
         assert done.stderr.startswith("plmhead: PICKLE_")
         assert (done.stderr.count("\n"), "\x1b" in done.stderr) == (1, False)
     assert "os\\x1b[31m.system" in run("convert", tmp_path / "m.pkl").stderr
+    with pytest.raises(plmhead.InputError) as caught:
+        convert(tmp_path / "m.pkl")
+    assert caught.value.message.isprintable()
 
 
 def test_a_stream_position_is_where_the_name_stands():

@@ -167,7 +167,7 @@ class _Machine:
         raise _form(self.at, found, expected)
 
     def refuse(self, name: str) -> NoReturn:
-        shown = name if len(name) <= 200 else name[:200] + "..."
+        shown = repr(name if len(name) <= 200 else name[:200] + "...")[1:-1]  # nothing that steers a terminal
         raise InputError(
             "PICKLE_CLASS",
             f"pickle@{self.at}",
