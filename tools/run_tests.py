@@ -77,12 +77,20 @@ def conformance() -> Outcome:
     return outcome(code, cases if loaders == due else 0, failures)
 
 
+def differential() -> Outcome:
+    """Half a minute of mutated pairs: one test, whose number of inputs depends on the machine."""
+    code, text = stream([sys.executable, "-m", "hostile.differential", "--seconds", "30"], REPOSITORY)
+    match = re.search(r"^differential: (\d+) inputs, \d+ accepted, 0 disagreements", text, re.MULTILINE)
+    return outcome(code, int(bool(match and int(match[1]))), 0)
+
+
 def main() -> int:
     results = {
         "python": python_tests(),
         "rust": rust_tests(),
         "javascript": javascript_tests(),
         "conformance": conformance(),
+        "differential": differential(),
     }
     failed = sum(result.failed for result in results.values())
     counts = ", ".join(f"{name} {result.passed}" for name, result in results.items())
