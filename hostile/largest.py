@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 
@@ -27,7 +26,7 @@ def head(rows: int, features: int, dtype: str, labels: NDArray[np.generic] | Non
     coef = random.normal(size=(rows, features)).astype(dtype) / features
     classes = np.arange(max(2, rows)) if labels is None else labels
     link = "logistic" if rows == 1 else "softmax"
-    built = build({**PARAMETERS, **members, "link": link, "decision": None if rows > 1 else DECISION}, coef,
+    built = build({**PARAMETERS, "link": link, "decision": None if rows > 1 else DECISION, **members}, coef,
                   random.normal(size=rows).astype(dtype), classes, np.full(rows, 12, dtype=np.int64))  # fmt: skip
     return built.npz, built.config
 
@@ -126,11 +125,9 @@ def accepted() -> Iterator[tuple[str, Pair]]:
 
 
 def head_with_assays() -> Pair:
-    npz, config = head(1, 11, "<f8")
-    room = MAX_CONFIG_BYTES - len(config)
-    assays = json.dumps({f"\U0001f600{i:063d}": 0.5 for i in range(room // 80)}, ensure_ascii=False)
-    text = config.decode().replace('"assay_thresholds": {}', f'"assay_thresholds": {assays}')
-    return npz, resealed(text.encode())
+    room = MAX_CONFIG_BYTES - 4096
+    assays = {f"\U0001f600{i:063d}": 0.5 for i in range(room // 80)}
+    return head(1, 11, "<f8", decision={"threshold": 0.5, "assay_thresholds": assays})
 
 
 def refused() -> Iterator[tuple[str, Pair]]:

@@ -230,8 +230,10 @@ def self_test_records(
     coef: NDArray[np.floating], intercept: NDArray[np.floating], config: Mapping[str, Any]
 ) -> list[dict[str, list[str]]]:
     """E3: what `self_test` must hold for these parameters in a config with these members."""
-    binding = "".join(f"{line}\n" for name in _BOUND for line in _lines(config[name]))
-    digest = hashlib.sha256(binding.encode()).digest()
+    binding = bytearray()
+    for line in (line for name in _BOUND for line in _lines(config[name])):
+        binding += f"{line}\n".encode()
+    digest = hashlib.sha256(binding).digest()
     inputs = score.self_test_inputs(coef.shape[1], struct.unpack(">8I", digest))
     z = np.concatenate([score.decisions(x, coef, intercept.astype(np.float64)) for x in inputs])
     finite = np.asarray(np.isfinite(z).all(axis=1))
