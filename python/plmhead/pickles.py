@@ -20,7 +20,8 @@ from .encode import declared_contract, family_of
 from .errors import FormatError, InputError
 from .fitted import PIPELINE, Fitted, read_parts, refuse, unpack
 from .head import pair_paths, read_file
-from .unpickle import FIELD_CLASSIFIERS, FIELD_STRATEGIES, MAX_BYTES, OWN_CLASSIFIER, Array, Instance, Scalar, read
+from .pickled_arrays import Array, Scalar
+from .unpickle import FIELD_CLASSIFIERS, FIELD_STRATEGIES, MAX_BYTES, OWN_CLASSIFIER, Instance, read
 from .writer import Saved, save_fitted
 
 SUFFIXES = (".pkl", ".pickle", ".joblib")

@@ -9,27 +9,21 @@ stands, before anything after it is read. joblib's dumps (plain, zlib, gzip) are
 from __future__ import annotations
 
 import io
-import math
 import pickletools
-import re
 import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-import numpy as np
-from numpy.typing import NDArray
-
 from .errors import InputError
 from .fitted import MODELS, PIPELINE, SCALER
+from .pickled_arrays import Array, Dtype, Misfit, Scalar, count, filled
 
-MAX_BYTES = (
-    256 * 2**20
-)  # of the file, and again of what it decompresses to: LogisticRegressionCV keeps every path it tried
+#: Of the file, and again of what it decompresses to: LogisticRegressionCV keeps every path that it tried.
+MAX_BYTES = 256 * 2**20
 MAX_OPCODES = 1_000_000
 MAX_INTEGER_BITS = 64
-MAX_DIMENSIONS = 8
 
 #: The classifier of training code in the field, by the places where it has been defined, and the strategy it delegates to.
 FIELD_CLASSIFIERS = {"classifier.BinaryClassifier", "antibody_training_esm.core.classifier.BinaryClassifier"}
@@ -44,7 +38,6 @@ _IGNORED = {
 }
 _CLASSES = {*MODELS, PIPELINE, SCALER, *FIELD_CLASSIFIERS, *FIELD_STRATEGIES, OWN_CLASSIFIER, *_IGNORED}
 _WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
-_DTYPE = re.compile(r"f[248]|[iu][1248]|b1|O8|U[1-9][0-9]{0,3}")
 
 
 class Instance:
@@ -53,19 +46,6 @@ class Instance:
     def __init__(self, name: str) -> None:
         self.name = name
         self.state: dict[str, Any] | None = None
-
-
-@dataclass
-class Array:
-    """An array that a pickle makes first and fills afterwards; value is None until then."""
-
-    value: NDArray[Any] | None = None
-
-
-@dataclass
-class _Dtype:
-    kind: str
-    value: np.dtype[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -81,9 +61,6 @@ class _Budget:
 
     opcodes: int = MAX_OPCODES
     bytes: int = 2 * MAX_BYTES
-
-
-Scalar = (str, bool, int, float, np.generic, type(None))
 
 
 def read(data: bytes) -> Any:
@@ -150,7 +127,10 @@ class _Machine:
                 if self.stack or self.below:
                     self.fail("values left over at the end", "one value")
                 return value
-            self.step(opcode.name, argument)
+            try:
+                self.step(opcode.name, argument)
+            except Misfit as fault:
+                self.fail(fault.found, fault.expected)
         raise _limit(self.at, f"more than {MAX_OPCODES} opcodes", "fewer")
 
     def step(self, name: str, argument: Any) -> None:
@@ -307,55 +287,21 @@ class _Machine:
             self.fail(f"an array of class {subclass.text}", "numpy.ndarray")
         return Array()
 
-    def dtype(self, kind: str, align: bool, copy: bool) -> _Dtype:
-        if not _DTYPE.fullmatch(kind):
-            self.fail(f"a dtype {kind[:40]!r}", "numbers, strings or objects")
-        return _Dtype(kind)
+    def scalar(self, dtype: Dtype, data: bytes) -> Any:
+        return filled(data, dtype, (), "C")[()]
 
-    def scalar(self, dtype: _Dtype, data: bytes) -> Any:
-        return self.filled(data, dtype, (), "C")[()]
-
-    def from_buffer(self, data: bytes, dtype: _Dtype, shape: tuple[Any, ...], order: str) -> Array:
-        return Array(self.filled(data, dtype, shape, order))
-
-    def filled(self, data: Any, dtype: _Dtype, shape: Any, order: str) -> NDArray[Any]:
-        """The array, after its shape was checked against the bytes or values that are there."""
-        if dtype.value is None or order not in ("C", "F"):
-            self.fail("an array of unknown type or order", "both before the data")
-        wanted = self.count(shape)
-        if not isinstance(data, (bytes, list)) or isinstance(data, list) != dtype.value.hasobject:
-            self.fail("an array without its data", "bytes, or a list of objects")
-        if len(data) != wanted * (1 if dtype.value.hasobject else dtype.value.itemsize):
-            self.fail("an array of another length", f"{wanted} values of {dtype.value}")
+    def from_buffer(self, data: bytes, dtype: Dtype, shape: Any, order: Any) -> Array:
         self.spend(len(data))
-        if isinstance(data, list):
-            return self.objects(data).reshape(shape, order="F" if order == "F" else "C")
-        array = np.ndarray(shape, dtype.value, data, order="F" if order == "F" else "C")
-        if dtype.value.kind == "U" and (array.reshape(-1).view(dtype.value.byteorder + "u4") > 0x10FFFF).any():
-            self.fail("a string of no characters", "code points up to 10FFFF")
-        return array
-
-    def objects(self, values: list[Any]) -> NDArray[Any]:
-        if not all(isinstance(value, Scalar) for value in values):
-            self.fail("an array of objects", "of strings or numbers alone")
-        array = np.empty(len(values), dtype=object)
-        array[:] = values
-        return array
-
-    def count(self, shape: Any) -> int:
-        whole = isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape)
-        if not whole or len(shape) > MAX_DIMENSIONS or math.prod(max(n, 1) for n in shape) > MAX_BYTES:
-            self.fail("no shape", f"at most {MAX_DIMENSIONS} sizes, whose product the file holds")
-        return math.prod(shape)
+        return Array(filled(data, dtype, shape, order))
 
     # --- states
 
     def build(self, _: Any) -> None:
         state, target = self.pop(), self.pop()
         if isinstance(target, Array):
-            self.build_array(target, state)
-        elif isinstance(target, _Dtype):
-            self.build_dtype(target, state)
+            self.spend(target.build(state))
+        elif isinstance(target, Dtype):
+            target.build(state)
         elif isinstance(target, Instance):
             if target.state is not None or not isinstance(state, dict):
                 self.fail("a state that is no first dictionary", "one")
@@ -366,26 +312,12 @@ class _Machine:
             self.fail("a state for a plain value", "one for an object")
         self.push(target)
 
-    def build_array(self, array: Array, state: Any) -> None:
-        if array.value is not None or not isinstance(state, tuple) or len(state) != 5:
-            self.fail("a state that is no first state of an array", "version, shape, dtype, order, data")
-        _version, shape, dtype, fortran, data = state
-        if not isinstance(dtype, _Dtype):
-            self.fail("an array without a dtype", "one")
-        array.value = self.filled(data, dtype, shape, "F" if fortran is True else "C")
-
-    def build_dtype(self, dtype: _Dtype, state: Any) -> None:
-        plain = isinstance(state, tuple) and len(state) == 8 and state[1] in ("<", ">", "|", "=")
-        if dtype.value is not None or not plain or state[2:5] != (None, None, None):
-            self.fail("a dtype with fields or a second state", "a plain one")
-        dtype.value = np.dtype(dtype.kind).newbyteorder(state[1])
-
     def array_in_stream(self, state: dict[str, Any]) -> Array:
         """The array that joblib writes after its wrapper, into the stream itself."""
         dtype, shape, order = state.get("dtype"), state.get("shape"), state.get("order")
-        if not isinstance(dtype, _Dtype) or dtype.value is None or state.get("subclass") != _Name("ndarray"):
+        if not isinstance(dtype, Dtype) or dtype.value is None or state.get("subclass") != _Name("ndarray"):
             self.fail("a joblib array without class or type", "numpy.ndarray")
-        wanted = self.count(shape)
+        wanted = count(shape)
         if dtype.value.hasobject:
             array = _Machine(self.stream, self.budget, joblib=False).run()
             if not isinstance(array, Array) or array.value is None or array.value.shape != shape:
@@ -398,7 +330,7 @@ class _Machine:
         # The size is asked of the file before it is read: a shape alone allocates nothing.
         if size > self.stream.getbuffer().nbytes - self.stream.tell():
             self.fail("an array that is longer than the file", f"{size} bytes")
-        return Array(self.filled(self.stream.read(size), dtype, shape, order or "C"))
+        return self.from_buffer(self.stream.read(size), dtype, shape, order)
 
 
 _PUSHED = {
@@ -456,7 +388,7 @@ _CALLS: dict[str, tuple[Callable[..., Any], tuple[type | tuple[type, ...], ...],
         (("copyreg", "_reconstructor"), ("copy_reg", "_reconstructor")),
     ),
     "encode": (_Machine.encode, (str, str), (("_codecs", "encode"),)),
-    "dtype": (_Machine.dtype, (str, (bool, int), (bool, int)), (("numpy", "dtype"),)),
+    "dtype": (lambda _, kind, align, copy: Dtype(kind), (str, (bool, int), (bool, int)), (("numpy", "dtype"),)),
     "array": (
         _Machine.empty_array,
         (_Name, tuple, bytes),
@@ -464,12 +396,12 @@ _CALLS: dict[str, tuple[Callable[..., Any], tuple[type | tuple[type, ...], ...],
     ),
     "scalar": (
         _Machine.scalar,
-        (_Dtype, bytes),
+        (Dtype, bytes),
         (("numpy.core.multiarray", "scalar"), ("numpy._core.multiarray", "scalar")),
     ),
     "from_buffer": (
         _Machine.from_buffer,
-        (bytes, _Dtype, tuple, str),
+        (bytes, Dtype, tuple, str),
         (("numpy.core.numeric", "_frombuffer"), ("numpy._core.numeric", "_frombuffer")),
     ),
 }
