@@ -157,7 +157,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.open:
         table.show_open(counts.open)
     if options.table:
-        table.write(counts, options.commit)
+        table.write(counts, sorter, options.commit)
     idle = show_idle(sorter, options.language or LANGUAGES, options.file)
     print(counts.line())
     return 1 if counts.open or counts.not_run or idle else 0

@@ -21,7 +21,7 @@ TOOLS = {"python": "cosmic-ray", "javascript": "Stryker", "rust": "cargo-mutants
 CORE = {
     "python": CHECKING["python"],
     "javascript": (*CHECKING["javascript"], "sha256.js"),
-    "rust": (*CHECKING["rust"], "digest.rs", "forms.rs", "score.rs"),
+    "rust": (*CHECKING["rust"], "coefficients.rs", "digest.rs", "forms.rs", "score.rs"),
 }
 #: Operators of Stryker whose replacement could bind otherwise than the expression that it replaces.
 LOOSE = {"ArithmeticOperator", "BooleanLiteral", "EqualityOperator", "LogicalOperator", "UnaryOperator"}

@@ -17,6 +17,8 @@ TABLE = Path(__file__).resolve().parent / "sorted.toml"
 NO_PROGRAM, OUTSIDE, UNREAD = "no program", "outside", "in an annotation"
 #: Of survivors: nothing that can be seen changes; what changes is not asked of a loader (the text of a message, an offset).
 EQUIVALENT, NOT_ASKED = "equivalent", "not asked"
+#: Read, and a case is due: the reason says which, or why none is known.
+OPEN = "open"
 
 
 @cache
@@ -56,7 +58,7 @@ def by_rule(mutant: Mutant) -> str | None:
 
 @dataclass(frozen=True)
 class Entry:
-    kind: str  # OUTSIDE, EQUIVALENT or NOT_ASKED
+    kind: str  # OUTSIDE, EQUIVALENT, NOT_ASKED or OPEN
     language: str
     file: str
     why: str
@@ -99,8 +101,12 @@ class Sorter:
         return by_rule(mutant) or self._listed(mutant, {OUTSIDE})
 
     def after(self, mutant: Mutant) -> str | None:
-        """EQUIVALENT or NOT_ASKED for a survivor that was read, or None: open."""
+        """EQUIVALENT or NOT_ASKED for a survivor that was read and needs no case."""
         return self._listed(mutant, {EQUIVALENT, NOT_ASKED})
+
+    def why_open(self, mutant: Mutant) -> str | None:
+        """What is known of a survivor that needs a case."""
+        return next((entry.why for entry in self.table if entry.kind == OPEN and entry.covers(mutant)), None)
 
     def _listed(self, mutant: Mutant, kinds: set[str]) -> str | None:
         for entry in self.table:
@@ -111,4 +117,5 @@ class Sorter:
 
     def idle(self, language: str, files: Iterable[str]) -> list[Entry]:
         """Entries for these files that cover nothing."""
-        return [each for each in self.table if each.language == language and each.file in files and not self.used[each]]
+        here = (each for each in self.table if each.language == language and each.file in files and each.kind != OPEN)
+        return [each for each in here if not self.used[each]]

@@ -9,13 +9,13 @@ from pathlib import Path
 from conformance.proof.catalogue import LANGUAGES
 
 from .made import TOOLS, Mutant
-from .sorting import EQUIVALENT, NO_PROGRAM, NOT_ASKED, OUTSIDE, UNREAD, Sorter
+from .sorting import EQUIVALENT, NO_PROGRAM, NOT_ASKED, OPEN, OUTSIDE, UNREAD, Sorter
 from .trying import Suite
 from .verdicts import KILLED, UNVIABLE, Log, Verdict
 
 README = Path(__file__).resolve().parent / "README.md"
 BEGIN, END = "<!-- table -->\n", "<!-- end of table -->\n"
-HANG, OPEN, NOT_RUN = "hang", "open", "not run"
+HANG, NOT_RUN = "hang", "not run"
 COLUMNS = ("made", NO_PROGRAM, OUTSIDE, KILLED, HANG, EQUIVALENT, NOT_ASKED, OPEN, NOT_RUN)
 
 
@@ -78,12 +78,23 @@ def rows(counts: Counts) -> str:
     return "\n".join(lines)
 
 
-def write(counts: Counts, commit: str) -> None:
-    """Puts the table into README.md, between its two marks."""
+def written(counts: Counts, sorter: Sorter) -> str:
+    """The open ones as a list."""
+    lines = []
+    for mutant in counts.open:
+        why = sorter.why_open(mutant) or "not read yet"
+        lines.append(
+            f"- {mutant.language} {mutant.file}, {mutant.function or 'constants'}: `{mutant.was}` becomes `{mutant.becomes}`: {why}"
+        )
+    return "\n".join(["Open:", "", *lines]) if lines else "Nothing is open."
+
+
+def write(counts: Counts, sorter: Sorter, commit: str) -> None:
+    """Puts the table and the open mutants into README.md, between its two marks."""
     text = README.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
-    said = f"{datetime.now(UTC):%Y-%m-%d}, commit {commit[:12]}, {counts.suite} cases:\n\n{rows(counts)}\n"
+    said = f"{datetime.now(UTC):%Y-%m-%d}, commit {commit[:12]}, {counts.suite} cases:\n\n{rows(counts)}\n\n{written(counts, sorter)}\n"
     README.write_text(f"{before}{BEGIN}\n{said}\n{END}{after}", encoding="utf-8")
 
 
