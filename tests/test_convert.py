@@ -317,6 +317,7 @@ def test_compressions(tmp_path):
         ("damaged", b"\x78\x9c" + data, "damaged"),
         ("trailing", data + b"x", "after the end"),
         ("empty", b"", "no pickle"),
+        ("string of Python 2", b"S'\\c'\n.", "the opcode STRING"),
     ):
         (tmp_path / f"{name}.pkl").write_bytes(content)
         with pytest.raises(plmhead.InputError, match=text) as caught:
@@ -420,7 +421,7 @@ def test_a_damaged_pickle_is_refused_or_read_and_nothing_else(tmp_path, data):
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused_or_read(data):
-    for start in (b"", b"\x80\x04", b"\x80\x04\x8c\x05numpy\x8c\x05dtype\x93"):
+    for start in (b"", b"S", b"\x80\x04", b"\x80\x04\x8c\x05numpy\x8c\x05dtype\x93"):
         assert refusal(lambda content=start + data: read(content)) in {None, *registry()}
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import pickletools
 import struct
+import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,7 +70,9 @@ def read(data: bytes) -> Any:
     Raises InputError: PICKLE_CLASS where it names anything that is not in the table, PICKLE_FORM, PICKLE_LIMIT.
     """
     stream = io.BytesIO(_decompressed(data))
-    value = _Machine(stream, _Budget(), joblib=True).run()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of pickletools, on escapes in strings of Python 2
+        value = _Machine(stream, _Budget(), joblib=True).run()
     if stream.read(1):
         raise _form(stream.tell() - 1, "bytes after the end of the pickle", "none")
     return value
