@@ -75,6 +75,9 @@ def number(rng: Random, pair: Pair) -> bool | None:
         return False
     holder, key = rng.choice(found)
     new = rng.randrange(4)
+    if rng.random() < 0.05:
+        holder[key] = rng.choice(("0.5", "1", "0"))
+        return None
     holder[key] = (
         Raw(values.unit_token(rng) if new < 2 else values.token(rng)) if new < 3 else Raw(str(values.integer(rng)))
     )

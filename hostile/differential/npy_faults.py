@@ -141,12 +141,12 @@ def shape(rng: Random, pair: Pair) -> bool | None:
 
     def edit(_: str, data: bytes) -> bytes:
         new = rng.choice(SHAPES) if rng.random() < 0.7 else near_shape(rng, data)
-        data = replaced(data, shape=new)
+        data, largest = replaced(data, shape=new), 600_000 if rng.random() < 0.1 else 40_000
         digits = [int(part) for part in new.strip("()").split(",") if part.strip().isdecimal()]
         size = 8
         for digit in digits:
             size *= digit
-        return data[:128] + data[128:].ljust(size, b"\x00")[:size] if rng.random() < 0.5 and size < 40_000 else data
+        return data[:128] + data[128:].ljust(size, b"\x00")[:size] if rng.random() < 0.5 and size < largest else data
 
     return change(rng, pair, edit)
 
@@ -260,7 +260,7 @@ def labels(rng: Random, pair: Pair) -> bool | None:
     k = len(pair.head.labels)
     kind = rng.randrange(4)
     if kind == 0:
-        width = rng.choice((1, 2, 3, 255, 256))
+        width = rng.choice((1, 2, 3, 255, 256, 257))
         strings = [hostile_label(rng, width) for _ in range(k)]
         if rng.random() < 0.2:
             strings[-1] = strings[0]

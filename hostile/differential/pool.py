@@ -39,6 +39,8 @@ def any_head(rng: Random) -> Head:
         else (lambda: real(rng, descr) & ~(0x7FF << 52) | rng.randrange(1015, 1027) << 52)
     )
     head = Head([[draw() for _ in range(n)] for _ in range(rows)], [draw() for _ in range(rows)])
+    if rng.random() < 0.15:
+        tied(rng, head, descr)
     dtype, labels = any_labels(rng, k)
     n_iter = [rng.choice((1, 12, 2147483647)) for _ in range(rng.choice((1, rows)))]
     return replace(
@@ -50,6 +52,19 @@ def any_head(rng: Random) -> Head:
         n_iter=n_iter,
         n_iter_dtype=rng.choice(("<i4", "<i8")),
     )
+
+
+def tied(rng: Random, head: Head, descr: str) -> None:
+    """Decisions at the edge: two classes equal or one bit apart, or a decision of zero or next to it."""
+    if len(head.coef) > 1:
+        head.coef[-1], head.intercept[-1] = list(head.coef[0]), head.intercept[0]
+        if descr == "<f8" and rng.random() < 0.5:
+            head.intercept[-1] ^= 1
+    else:
+        zero = 1 << 63
+        head.coef[0] = [rng.choice((0, zero)) for _ in head.coef[0]]
+        tiny = (0, zero) if descr == "<f4" else (0, zero, 1, zero | 1, 0x3C670EF54646D497, 0xBC670EF54646D497)
+        head.intercept[0] = rng.choice(tiny)
 
 
 def real(rng: Random, descr: str) -> int:

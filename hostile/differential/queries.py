@@ -55,7 +55,7 @@ class Matrix:
 def matrix(variant: int, columns: int) -> Matrix:
     """X number `variant` of a width: a function of both alone."""
     rng = Random(f"x/{variant}/{columns}")
-    dtype, rows = rng.choice(("f4", "f8")), rng.choice((1, 1, 2, 3, 5, 0)) if variant else 2
+    dtype, rows = rng.choice(("f4", "f8")), rng.choice((1, 1, 2, 3, 5, 0, 33)) if variant else 2
     width, draw = (4, values.single) if dtype == "f4" else (8, values.double)
     cells = [draw(rng) if variant % 2 else plain(rng, dtype) for _ in range(rows * columns)]
     if cells and variant % 8 == 7:

@@ -34,6 +34,8 @@ ESCAPES = (
     rb"\U00e9 \x41 \a \v \0 \' \/ \b \f \n \r \t \" \\ \\\\ \ "
     rb"\ud83d\\ \ud83d\"  \u00C9 \u202e \u2028"
 ).split()
+#: Bytes that may not stand in a string as they are, and some that may.
+CONTROLS = (b"\x00", b"\x01", b"\t", b"\n", b"\r", b"\x1f", b"\x7f", b"\xc2\x80", b"\xe2\x80\xa8")
 SPACES = (
     b" ",
     b"\n",
@@ -140,7 +142,7 @@ def spelling(rng: Random, pair: Pair) -> None:
 
 
 def escape(rng: Random, pair: Pair) -> None:
-    before_seal(inside(rng, rng.choice(ESCAPES)), pair)
+    before_seal(inside(rng, rng.choice(ESCAPES if rng.random() < 0.85 else CONTROLS)), pair)
 
 
 def encoding(rng: Random, pair: Pair) -> None:

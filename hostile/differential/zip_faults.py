@@ -153,7 +153,21 @@ def extras(rng: Random, pair: Pair) -> None:
 def names(rng: Random, pair: Pair) -> None:
     entry = entry_of(rng, pair)
     kind = rng.random()
-    new = rng.choice(NAMES) if kind < 0.8 else bytes(rng.getrandbits(8) for _ in range(rng.choice((1, 8, 300, 65535))))
+    near = (
+        entry.name + b"\x00",
+        b"a/" + entry.name,
+        entry.name.upper(),
+        b"./" + entry.name,
+        entry.name + b"\x00.npy",
+        entry.name[:-4],
+    )
+    new = (
+        rng.choice(near)
+        if kind < 0.4
+        else rng.choice(NAMES)
+        if kind < 0.8
+        else bytes(rng.getrandbits(8) for _ in range(rng.choice((1, 8, 300, 65535))))
+    )
     if rng.random() < 0.3:
         entry.local_name = new
     elif rng.random() < 0.3:
