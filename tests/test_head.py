@@ -35,7 +35,17 @@ def code_of(error: type[ValueError], function, *arguments, **options) -> tuple[s
 
 def test_the_public_names():
     classes = ["BinaryClassifier", "ESMEmbeddingExtractor", "FormatError", "Head", "InputError", "Saved", "__version__"]
-    functions = ["from_bytes", "load", "load_model_from_npz", "save", "save_model", "train_model"]
+    functions = [
+        "convert",
+        "from_bytes",
+        "load",
+        "load_model_from_npz",
+        "load_signed",
+        "save",
+        "save_model",
+        "sign",
+        "train_model",
+    ]
     assert plmhead.__all__ == classes + functions
     assert all(hasattr(plmhead, name) for name in plmhead.__all__)
 
