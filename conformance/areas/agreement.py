@@ -7,7 +7,7 @@ from dataclasses import replace
 from .. import oracle
 from ..ieee import INF, add, dyadic, from_int, hex16, mul
 from ..json_bytes import Raw
-from ..pair import Pair, binding, version_1
+from ..pair import Pair, binding, embedding, version_1
 from ..suite import Suite
 from .base import ASSAYS, FLOAT, FULL, PLAIN, SOFTMAX, STRING, WIDE, rng_head
 from .edits import Edit, data_edit, patch, put
@@ -374,4 +374,10 @@ def accept_limits(suite: Suite) -> None:
     suite.accept("limit/features-65536", "N6", "the most features allowed; the self-test scores them", version_1(head))
     k = 1024
     head = replace(rng_head(0x1024, 1, k), labels=list(range(k)))
+    suite.accept(
+        "limit/classes-1024-golden",
+        "F1",
+        "golden results of 1,024 classes",
+        version_1(replace(rng_head(0x1025, 1, k), labels=list(range(k))), **embedding(rng_head(0x1025, 1, k))),
+    )
     suite.accept("limit/classes-1024", "N6", "the most classes allowed; the self-test scores them", version_1(head))

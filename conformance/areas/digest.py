@@ -132,6 +132,17 @@ def sizes_and_digest(suite: Suite) -> None:
             mutation,
             lambda p, edits=edits: p.break_npz.append(edits),
         )
+    for digit in "0f":
+        suite.reject(
+            f"npz-digest/all-{digit}",
+            "H1",
+            "NPZ_DIGEST",
+            "/npz_sha256",
+            "a digest that is smaller, or larger, than the right one",
+            PLAIN,
+            f"npz_sha256 of 64 digits {digit}",
+            lambda p, digit=digit: p.config.update(npz_sha256=digit * 64),
+        )
     other = suite.cases[SOFTMAX].files["model.npz"]
     suite.reject(
         "npz-digest/other-model",

@@ -104,13 +104,22 @@ def class_weight_cases(suite: Suite) -> None:
             {"9007199254740992": 1, "-9007199254740992": 2},
         ),
     ]
-    escaped = ["a\b", "a\f", "a\n", "a\r", "a\t", 'a"', "a\\", "a/"]
-    eight = replace(rng_head(0xC1A7, 3, 8), labels=escaped, classes_dtype="<U2")
-    weights = '{"a\\b": 1, "a\\f": 1, "a\\n": 1, "a\\r": 1, "a\\t": 1, "a\\"": 1, "a\\\\": 1, "a\\/": 1}'
+    simple = {"\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", '"': r"\"", "\\": r"\\", "/": r"\/"}
+    units = {
+        "\U00020000": r"\ud840\udc00",
+        "\U0001f9ec": r"\ud83e\uddec",
+        "\U0010ffff": r"\udbff\udfff",
+        "\uffff": r"\uffff",
+        "\u20ac": r"\u20AC",
+    }
+    escapes = {**simple, **units}
+    labels = [f"a{character}" for character in escapes]
+    eight = replace(rng_head(0xC1A7, 3, len(labels)), labels=labels, classes_dtype="<U2")
+    weights = "{" + ", ".join(f'"a{escape}": 1' for escape in escapes.values()) + "}"
     suite.accept(
         "class-weight/escapes",
         "T2",
-        "what every simple escape stands for: the keys are the labels, which need no escape in an array",
+        "what every escape stands for: the keys are the labels, which need no escape in an array",
         version_1(eight, class_weight=Raw(weights)),
         rows(eight),
     )

@@ -100,6 +100,7 @@ def seals(suite: Suite) -> None:
             "one digit of the digest changed",
             lambda b: b[:-5] + (b"0" if b[-5:-4] != b"0" else b"1") + b[-4:],
         ),
+        "letters-f": ("64 letters f", lambda b: b[:-68] + b"f" * 64 + b[-4:]),
         "zeros": ("64 zeros", lambda b: b[:-68] + b"0" * 64 + b[-4:]),
         "edited": ("max_iter 100 to 101", lambda b: b.replace(b'"max_iter": 100', b'"max_iter": 101')),
         "white-space": ("a space more", lambda b: b.replace(b'"C": 1.0', b'"C":  1.0')),

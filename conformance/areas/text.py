@@ -33,6 +33,7 @@ def encoding(suite: Suite) -> None:
             f"put {letter!a} first",
             lambda p, letter=letter: p.edit_body.append(lambda b: letter.encode() + b),
         )
+    reject("bom-alone", "a file that is a byte order mark", "EF BB BF alone", whole(b"\xef\xbb\xbf"))
     reject("utf16", "UTF-16 is not UTF-8", "encode as UTF-16 with BOM", text(lambda b: b.decode().encode("utf-16")))
     reject(
         "utf16-no-bom",
@@ -151,7 +152,21 @@ def syntax(suite: Suite) -> None:
                 swap(old, new),
                 base=base,
             )
+    for name, byte in {"tab": "\t", "nul": "\0", "newline": "\n", "unit-separator": "\x1f"}.items():
+        reject(
+            f"closing-{name}",
+            "a control character ends no string",
+            f"the closing quote of a value becomes {byte!r}",
+            swap('"solver": "lbfgs",', f'"solver": "lbfgs{byte},'),
+        )
     for name, token in {
+        "name-exclamation-mark": '{!a": 1}',
+        "name-exclamation-mark-later": '{"a": 1, !b": 2}',
+        "value-exclamation-mark": '!lbfgs"',
+        "object-tilde": '{"a": {}~',
+        "object-tilde-empty": "{~",
+        "object-letter": '{"a": 1\u00e9',
+        "array-caret": "[1^",
         "nested-missing-comma": '{"a": 1 "b": 2}',
         "nested-semicolon": '{"a": 1; "b": 2}',
         "nested-colon-comma": '{"a", 1}',

@@ -2,6 +2,7 @@
 
 from ..ieee import INF, SIGN, from_decimal, from_int
 from ..npy_bytes import words
+from ..pair import item_size
 from ..suite import Suite
 from .base import FLOAT, SOFTMAX, STRING, V0, WIDE
 from .edits import Edit, data_edit, head_edit, patch, rejecter
@@ -27,6 +28,14 @@ def values(suite: Suite) -> None:
     )
     reject("classes-nan", "float labels are finite", "classes[1] NaN", patch("classes", 1, NAN), "classes", FLOAT)
     reject("classes-inf", "float labels are finite", "classes[0] infinite", patch("classes", 0, INF), "classes", FLOAT)
+    for slug, base, index in (("last", WIDE, 19), ("n320-last", "width/n320", 319), ("n320-middle", "width/n320", 200)):
+        reject(
+            f"coef-{slug}",
+            "every coefficient is looked at",
+            f"coef[0, {index}] NaN",
+            patch("coef", index, NAN, item_size(suite.pairs[base].head.coef_dtype)),
+            base=base,
+        )
     reject("v0-coef", "version 0 has the same rule", "coef[0, 0] NaN", patch("coef", 0, NAN), base=V0)
     label_values(suite)
     reject = rejecter(suite, "array-value", "A3", "ARRAY_VALUE")

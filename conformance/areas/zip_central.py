@@ -200,6 +200,14 @@ def central(suite: Suite) -> None:
             p.archive.end.update(entries=6, entries_here=6),
         ),
     )
+    for slug, entry, length in (("plus-1", 4, 11), ("plus-3", 4, 13), ("190", 1, 190)):
+        record(
+            f"name-length-{slug}",
+            "a name that is longer than what the directory has left",
+            f"name length {length} in record {entry}",
+            entry=entry,
+            name_length=length,
+        )
     for kept in (4, 8, 20, 44):
         reject(
             f"cut-{kept}",

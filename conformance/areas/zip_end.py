@@ -38,6 +38,12 @@ def end_record(suite: Suite) -> None:
         "comment length 5",
         lambda p: p.archive.end.update(comment_length=5),
     )
+    end(
+        "entries-here-more",
+        "two counts of entries",
+        "6 entries on this disk, 5 in all",
+        lambda p: p.archive.end.update(entries_here=6),
+    )
     empty_end = b"PK\x05\x06" + bytes(18)
     end(
         "comment-hides-end",
