@@ -122,7 +122,9 @@ def python_sites(file: str, source: str) -> Iterator[Site]:
     for node in ast.walk(ast.parse(source)):
         called = node.value.func if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
         name = getattr(called, "attr", getattr(called, "id", None))
-        if not isinstance(node, ast.Raise) and name not in PYTHON_CHECKS:
+        # A bare raise passes on what was refused elsewhere.
+        refuses = isinstance(node, ast.Raise) and node.exc is not None
+        if not refuses and name not in PYTHON_CHECKS:
             continue
         begin, end = starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset
         mutant = data[:begin] + b"pass" + data[end:]
