@@ -12,7 +12,7 @@ from .ieee import HALF, from_decimal, from_int, hex16, is_finite, less, narrow32
 from .json_bytes import Raw
 from .pair import Pair
 
-SUITE = "1.0-draft"
+SUITE = "1.0"
 V0_ASSAYS = {"ELISA": Raw("0.5"), "PSR": Raw("0.5495")}
 ONE = from_int(1)
 
