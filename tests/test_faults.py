@@ -103,7 +103,7 @@ old = {"version 1": earlier, "version 0": typical.version_0(earlier)}
 with tempfile.TemporaryDirectory() as place:
     scenario = Scenario("planted", in_place(old[VERSION]), WRITER)
     counts = kills.tally(kills.kills(scenario, Path(place, "folder"), Loaders([])), print)
-    found = errors.tally(errors.single_errors(scenario, Path(place, "folder"), 9), print)
+    found = kills.tally(errors.single_errors(scenario, Path(place, "folder"), 9), print)
     print(dict(counts + found))
 """
 

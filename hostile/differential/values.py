@@ -219,19 +219,22 @@ def near(rng: Random, value: int, width: int) -> int:
 
 def double(rng: Random) -> int:
     """Bits of a finite binary64: an edge, or random with any exponent, or random near 1."""
-    kind = rng.random()
-    if kind < 0.3:
-        return rng.choice(DOUBLES)
-    exponent = rng.randrange(0, 2047) if kind < 0.5 else rng.randrange(1003, 1043)
-    return rng.getrandbits(1) << 63 | exponent << 52 | rng.getrandbits(52)
+    return _finite(rng, DOUBLES, 63, 52, range(1003, 1043))
 
 
 def single(rng: Random) -> int:
+    """Bits of a finite binary32, drawn likewise."""
+    return _finite(rng, SINGLES, 31, 23, range(110, 145))
+
+
+def _finite(rng: Random, edges: tuple[int, ...], sign: int, fraction: int, near_1: range) -> int:
+    """`sign` is the place of the sign bit, `fraction` the number of bits below the exponent, `near_1` exponents with their bias."""
     kind = rng.random()
     if kind < 0.3:
-        return rng.choice(SINGLES)
-    exponent = rng.randrange(0, 255) if kind < 0.5 else rng.randrange(110, 145)
-    return rng.getrandbits(1) << 31 | exponent << 23 | rng.getrandbits(23)
+        return rng.choice(edges)
+    finite = range((1 << sign - fraction) - 1)
+    exponent = rng.choice(finite if kind < 0.5 else near_1)
+    return rng.getrandbits(1) << sign | exponent << fraction | rng.getrandbits(fraction)
 
 
 def token(rng: Random) -> str:

@@ -14,8 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from . import errors, kills, trace
-from .errors import WRONG
-from .kills import LOST, MIXTURE, Verdict
+from .kills import LOST, MIXTURE, WRONG, Verdict
 from .scenarios import Loaders, Scenario, scenarios
 from .traffic import Traffic, traffic
 
@@ -52,7 +51,7 @@ def failing(chosen: list[Scenario], folder: Path, loaders: Loaders, step: int) -
     gone: Counter[str] = Counter()
     for scenario in chosen:
         if scenario.meant is None:  # else it fails by itself, and a second error may need a repair
-            single += errors.tally(errors.single_errors(scenario, folder, step), say)
+            single += kills.tally(errors.single_errors(scenario, folder, step), say)
         gone += kills.tally(kills.kills(scenario, folder, loaders, errors.failing_from, step), say)
     say(f"errors: {single.total()} calls failed once: {counted(single)}, wrong {single[WRONG]}")
     say(f"errors: {gone.total()} times every call failed from one on: {counted(gone)}, lost {gone[LOST]}")
@@ -76,7 +75,7 @@ def hindered(chosen: list[Scenario], folder: Path) -> bool:
                 say(f"{word}: not tried, this system gives no disk of one's own")
             verdicts += found or []
         if verdicts:
-            counts = errors.tally(verdicts, say)
+            counts = kills.tally(verdicts, say)
             say(f"{word}: {counted(counts)}, wrong {counts[WRONG]}")
             well = well and not counts[WRONG] + counts[MIXTURE]
     return well

@@ -8,15 +8,14 @@ import errno
 import os
 import resource
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from .kills import MIXTURE, Expected, Verdict, expectation
+from .kills import MIXTURE, WRONG, Expected, Verdict, expectation
 from .scenarios import FOREIGN, REFUSED, SAVED, Scenario, State, pair_paths, state
 from .trace import FILE_CALLS, Plan, traced
 
-LEFT_BEHIND, WRONG = "left behind", "wrong"
+LEFT_BEHIND = "left behind"
 #: What the removal of a file may fail with; the file then stays.
 REMOVALS = ("unlink", "unlinkat")
 #: An empty file that stops nobody: the lock is on it while it is open.
@@ -191,13 +190,3 @@ def read_only_folder(scenario: Scenario, folder: Path) -> Verdict:
     finally:
         folder.chmod(0o755)
     return verdict._replace(detail=f"{scenario.title}, a read-only folder: {verdict.detail}")
-
-
-def tally(verdicts: Iterable[Verdict], say: Callable[[str], None]) -> Counter[str]:
-    """Counts the outcomes; says the ones that must not be."""
-    counts: Counter[str] = Counter()
-    for verdict in verdicts:
-        counts[verdict.outcome] += 1
-        if verdict.outcome in (MIXTURE, WRONG):
-            say(f"  {verdict.outcome}: {verdict.detail}")
-    return counts

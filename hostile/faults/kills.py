@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,9 @@ from plmhead.repair import repair
 from .scenarios import Loaders, Scenario, State, pair_paths, state, whole
 from .trace import Plan, traced
 
-OLD, NEW, REPAIRABLE, MIXTURE, LOST = "old", "new", "repairable", "mixtures", "lost"
+OLD, NEW, REPAIRABLE = "old", "new", "repairable"
+#: What must not be: of a killed writer a mixture or a loss, of one that was told of an error a mixture or another fault.
+MIXTURE, LOST, WRONG = "mixtures", "lost", "wrong"
 
 
 class Verdict(NamedTuple):
@@ -101,11 +103,11 @@ def kills(
         point += step
 
 
-def tally(verdicts: Iterator[Verdict], say: Callable[[str], None]) -> Counter[str]:
+def tally(verdicts: Iterable[Verdict], say: Callable[[str], None]) -> Counter[str]:
     """Counts the outcomes; says the ones that must not be."""
     counts: Counter[str] = Counter()
     for verdict in verdicts:
         counts[verdict.outcome] += 1
-        if verdict.outcome in (MIXTURE, LOST):
+        if verdict.outcome in (MIXTURE, LOST, WRONG):
             say(f"  {verdict.outcome}: {verdict.detail}")
     return counts
