@@ -42,6 +42,7 @@ class _Row:
     sequence: str = ""
     label: str = ""
     id: str = ""
+    group: str = ""
     fault: str | None = None
 
 
@@ -90,6 +91,19 @@ def read_labels(path: str | Path, *, label_column: str = "label") -> np.ndarray:
     reasons = ((row.line, [row.fault] if row.fault else _label_fault(row)) for row in rows)
     _report([f"line {line}: {fault[0]}" for line, fault in reasons if fault], len(rows), path.name)
     return parse_labels([row.label for row in rows], path.name)
+
+
+def read_column(path: str | Path, column: str, *, member: str = "label") -> list[tuple[int, str]]:
+    """Read one column of a CSV file; return (line number, text) of each row, rows as in `read_table`, texts as written.
+
+    Raises InputError DATA, `where` the file's name, as `read_table` does; `member` is the option that names the column.
+    """
+    path = Path(path)
+    _, rows = _csv_rows(_read_text(path), {member: column}, path.name)
+    if not rows:
+        raise InputError("DATA", path.name, "found no rows, expected at least one")
+    _report([f"line {row.line}: {row.fault}" for row in rows if row.fault], len(rows), path.name)
+    return [(row.line, getattr(row, member)) for row in rows]
 
 
 def parse_labels(texts: Sequence[str], where: str = "labels") -> np.ndarray:
@@ -183,7 +197,7 @@ def _check_header(names: list[str], columns: dict[str, str], where: str) -> None
     if twice:
         raise InputError("DATA", where, f"found the column {twice[0]!r} more than once, expected distinct names")
     found = ", ".join(names) or "none"
-    for member in ("sequence", "label"):
+    for member in ("sequence", "label", "group"):
         if member in columns and columns[member] not in names:
             remedy = f"name the column that holds it: --{member}-column NAME"
             if len(names) == 1 and (";" in found or "\t" in found):
