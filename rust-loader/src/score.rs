@@ -38,8 +38,7 @@ fn decision<T: Widen, W: Widen>(x: &[T], w: &[W], b: f64) -> f64 {
         }
     }
     for ((s, x), w) in s.iter_mut().zip(x_rest).zip(w_rest) {
-        let w = &w.widen();
-        *s += x.widen() * w;
+        *s += x.widen() * w.widen();
     }
     (((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))) + b
 }

@@ -38,9 +38,9 @@ const BOUND: [&str; 7] = ["format_version", "min_reader", "link", "decision", "e
 
 /// s_0 to s_7 of a config (E2).
 fn seeds(config: &Config) -> [u32; 8] {
-    let mut binding = String::new();
-    BOUND.iter().filter_map(|name| config.get(name)).for_each(|value| write_lines(value, &mut binding));
-    let digest = Sha256::digest(binding);
+    let mut binding = Sha256::new();
+    BOUND.iter().filter_map(|name| config.get(name)).for_each(|value| add_lines(value, &mut binding));
+    let digest = binding.finalize();
     std::array::from_fn(|j| u32_be(&digest, 4 * j))
 }
 
@@ -48,24 +48,25 @@ fn u32_be(bytes: &[u8], at: usize) -> u32 {
     bytes.iter().skip(at).take(4).fold(0, |word, byte| word << 8 | u32::from(*byte))
 }
 
-fn write_lines(value: &Value, out: &mut String) {
-    let line = match value {
-        Value::Array(items) => return items.iter().for_each(|item| write_lines(item, out)),
-        Value::Object(members) => {
-            return members.iter().for_each(|(name, inner)| {
-                out.push_str(name);
-                out.push('\n');
-                write_lines(inner, out);
-            });
-        }
-        Value::Null => "null",
-        Value::Bool(truth) => &truth.to_string(),
-        Value::String(text) => text,
-        Value::Integer(number) => &bits(*number as f64),
-        Value::Float(number) => &bits(*number),
-    };
-    out.push_str(line);
-    out.push('\n');
+/// The lines go to the hash one by one: all of them together may be as long as the config.
+fn add_lines(value: &Value, binding: &mut Sha256) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| add_lines(item, binding)),
+        Value::Object(members) => members.iter().for_each(|(name, inner)| {
+            add_line(name, binding);
+            add_lines(inner, binding);
+        }),
+        Value::Null => add_line("null", binding),
+        Value::Bool(truth) => add_line(&truth.to_string(), binding),
+        Value::String(text) => add_line(text, binding),
+        Value::Integer(number) => add_line(&bits(*number as f64), binding),
+        Value::Float(number) => add_line(&bits(*number), binding),
+    }
+}
+
+fn add_line(line: &str, binding: &mut Sha256) {
+    binding.update(line);
+    binding.update("\n");
 }
 
 fn bits(value: f64) -> String {
