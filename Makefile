@@ -46,12 +46,18 @@ demo-selfcheck: setup
 test: setup soak-driver .venv/.torch .venv/.sign lint
 	$(PY) tools/run_tests.py
 
+# The fuzz targets are looked at without being linked, so that libFuzzer needs no C++ compiler here.
+FUZZ := .cache/fuzz
+
 lint: setup
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	cargo fmt --check --manifest-path rust-loader/Cargo.toml
 	cargo clippy --quiet --release --locked --all-targets --manifest-path rust-loader/Cargo.toml -- -D warnings
+	cargo fmt --check --manifest-path hostile/fuzz/rust/Cargo.toml
+	CUSTOM_LIBFUZZER_PATH=/not/linked/libFuzzer.a cargo clippy --quiet --locked --all-targets \
+		--manifest-path hostile/fuzz/rust/Cargo.toml --target-dir $(FUZZ)/lint -- -D warnings
 	cd js-loader && npm run --silent check
 
 # The fourth testee is of the suite alone: without Go the three loaders run. A file of 144 MiB takes its time on a busy machine.
@@ -121,7 +127,6 @@ soak-driver:
 	cargo build --quiet --release --locked --example soak --manifest-path rust-loader/Cargo.toml
 
 # libFuzzer for the three languages. AddressSanitizer on a stable compiler needs RUSTC_BOOTSTRAP.
-FUZZ := .cache/fuzz
 FUZZ_JS := hostile/fuzz/javascript/node_modules/@jazzer.js/fuzzer/prebuilds/fuzzer-linux-x64.node
 
 $(FUZZ)/.installed: hostile/fuzz/python/requirements.txt hostile/fuzz/javascript/package-lock.json

@@ -32,8 +32,9 @@ import plmhead
 from plmhead import FormatError, InputError, head, pair_files
 from plmhead.edit import amend
 from plmhead.head import pair_paths
-from plmhead.pair_files import leftover, locked, write_pair
+from plmhead.pair_files import locked, write_pair
 from plmhead.repair import repair
+from plmhead.whole_file import beside
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="kills at system calls need Linux")
@@ -163,14 +164,14 @@ def test_a_version_0_config_is_never_joined_with_an_npz_of_another_save(tmp_path
     npz, config = pair_paths("model")
     version_0 = typical.version_0(earlier)
     files = in_place((version_0[0], b"no config")) | {
-        leftover(npz, "0" * 16, "tmp").name: new[0],
-        leftover(config, "1" * 16, "old").name: version_0[1],
+        beside(npz, "0" * 16, "tmp").name: new[0],
+        beside(config, "1" * 16, "old").name: version_0[1],
     }
     name = laid(tmp_path, files)
     with pytest.raises(FormatError, match=r"JSON_SYNTAX .*nor do 2 files"):
         repair(name)
     assert contents(tmp_path) == files
-    (tmp_path / leftover(npz, "1" * 16, "old").name).write_bytes(version_0[0])
+    (tmp_path / beside(npz, "1" * 16, "old").name).write_bytes(version_0[0])
     assert repair(name).head.format_version == "0"
     assert contents(tmp_path) == in_place(version_0)
 
@@ -192,7 +193,7 @@ VERSION_0 = typical.version_0(EARLIER)
 
 def names(path):
     """Of a file in place, and of what two writers may leave of it."""
-    return [path.name, *(leftover(path, token * 16, kind).name for token in "01" for kind in ("tmp", "old"))]
+    return [path.name, *(beside(path, token * 16, kind).name for token in "01" for kind in ("tmp", "old"))]
 
 
 def lying_about(path, which):

@@ -20,8 +20,9 @@ from hostile import typical
 from plmhead import FormatError, InputError
 from plmhead.edit import amend, seal_pair, upgrade
 from plmhead.head import pair_paths
-from plmhead.pair_files import leftover, write_pair
+from plmhead.pair_files import write_pair
 from plmhead.repair import repair
+from plmhead.whole_file import beside
 
 Pair = tuple[bytes, bytes]  # NPZ, config
 SAVED, REFUSED, FOREIGN = 0, 3, 4  # exit codes of a writer
@@ -134,7 +135,7 @@ def hand_made(pair: Pair) -> Pair:
 
 
 def _left(kind: str, pair: Pair, token: str = "0123456789abcdef") -> dict[str, bytes]:
-    npz, config = (leftover(path, token, kind).name for path in pair_paths(NAME))
+    npz, config = (beside(path, token, kind).name for path in pair_paths(NAME))
     return {npz: pair[0], config: pair[1]}
 
 

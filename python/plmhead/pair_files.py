@@ -12,7 +12,6 @@ import contextlib
 import errno
 import os
 import re
-import secrets
 import shutil
 import sys
 import time
@@ -23,6 +22,7 @@ from typing import NamedTuple
 from .config import MAX_CONFIG_BYTES, parse_config
 from .errors import FormatError, InputError
 from .head import read_file
+from .whole_file import beside, new_token
 
 #: How long a writer waits for another one of the same pair, in seconds.
 LOCK_SECONDS = 30.0
@@ -140,11 +140,11 @@ class _Step(NamedTuple):
 
 def replace_pair(npz_path: Path, config_path: Path, npz: bytes, config: bytes) -> None:
     """As `write_pair`, for a caller who holds the lock."""
-    token = secrets.token_hex(8)
-    extra = [leftover(path, token, kind) for path in (npz_path, config_path) for kind in ("tmp", "old")]
+    token = new_token()
+    extra = [beside(path, token, kind) for path in (npz_path, config_path) for kind in ("tmp", "old")]
     try:
         steps = [
-            _Step(path, leftover(path, token, "tmp"), leftover(path, token, "old"), exists(path))
+            _Step(path, beside(path, token, "tmp"), beside(path, token, "old"), exists(path))
             for path in (npz_path, config_path)
         ]
         with _opened_folder(npz_path.parent) as folder:
@@ -166,13 +166,11 @@ def replace_pair(npz_path: Path, config_path: Path, npz: bytes, config: bytes) -
     remove(extra)
 
 
-def leftover(path: Path, token: str, kind: str) -> Path:
-    """The temporary (`tmp`) or backup (`old`) of a file of the pair; `token` is 16 hexadecimal digits, new each time."""
-    return path.with_name(f".{path.name}.{token}.{kind}")
-
-
 def leftovers(path: Path) -> dict[tuple[str, str], Path]:
-    """What writers of `path` have left beside it, by token and kind. Alive ones are kept out by the lock."""
+    """What writers of `path` have left `beside` it: temporaries (`tmp`) and backups (`old`), by token and kind.
+
+    Alive ones are kept out by the lock.
+    """
     pattern = re.compile(rf"\.{re.escape(path.name)}\.([0-9a-f]{{16}})\.(tmp|old)")
     matches = [(pattern.fullmatch(other.name), other) for other in sorted(path.parent.iterdir())]
     return {(match[1], match[2]): other for match, other in matches if match}

@@ -28,6 +28,7 @@ from .head import Head, load_pair, pair_paths
 from .pair_files import write_pair
 from .settings import KEYS, Config, check_config, read_config
 from .train import METRICS, Settings, check_folds, cross_validate, evaluate, fit
+from .whole_file import replaced
 from .writer import build, head_of, save
 
 _TRAINING = {name.removeprefix("training."): key for name, key in KEYS.items() if name.startswith("training.")}
@@ -245,12 +246,8 @@ def _encoder_members(classifier: BinaryClassifier) -> dict[str, Any]:
 
 
 def _write_pickle(path: Path, classifier: BinaryClassifier) -> Path:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(pickle.dumps(classifier))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replaced(path) as file:
+        pickle.dump(classifier, file)
     return path
 
 

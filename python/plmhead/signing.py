@@ -21,6 +21,7 @@ from . import json
 from .config import MAX_CONFIG_BYTES
 from .errors import FormatError, InputError
 from .head import Head, from_bytes, pair_paths, read_file
+from .whole_file import replaced
 from .zip import MAX_NPZ_BYTES
 
 MAX_SIGNATURE_BYTES = 64 * 1024
@@ -131,14 +132,11 @@ def _copies(folder: Path, files: Mapping[str, bytes]) -> Path:
 
 
 def _replace(target: Path, data: bytes) -> None:
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(data)
-        os.replace(temporary, target)
+        with replaced(target) as file:
+            file.write(data)
     except OSError as fault:
         raise InputError("OUTPUT", str(target), f"cannot be written: {fault.strerror}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 # --- keys

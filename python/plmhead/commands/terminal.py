@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import re
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..whole_file import replaced
 
 
 def decimal(text: str) -> float:
@@ -84,15 +84,11 @@ def output(path: str | None, binary: bool = False) -> Iterator[Any]:
     target = Path(path)
     if target.exists() and not target.is_file():  # the rename would replace a device such as /dev/null by a file
         raise InputError("OUTPUT", path, "found no regular file, expected a file or a new name")
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") if binary else temporary.open("w", encoding="utf-8", newline="") as file:
+        with replaced(target, binary) as file:
             yield file
-        os.replace(temporary, target)
     except OSError as fault:
         raise InputError("OUTPUT", path, f"cannot be written: {fault.strerror}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def progress(what: str) -> Any:
