@@ -19,8 +19,8 @@ from .sequences import ASCII_SPACE, normalise
 FASTA_SUFFIXES = (".fasta", ".fa", ".faa")
 MAX_REPORTED = 20
 
-_INTEGER = re.compile(r"[+-]?[0-9]+")
-_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")
+INTEGER = re.compile(r"[+-]?[0-9]+")
+DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")
 
 
 @dataclass(frozen=True)
@@ -115,9 +115,9 @@ def parse_labels(texts: Sequence[str], where: str = "labels") -> np.ndarray:
     Raises InputError DATA: fewer than two classes, a fraction (a measurement is no class), an integer past 64 bits.
     """
     stripped = [text.strip() for text in texts]
-    if all(_INTEGER.fullmatch(text) for text in stripped):
+    if all(INTEGER.fullmatch(text) for text in stripped):
         labels = _integer_labels(stripped, where)
-    elif all(_DECIMAL.fullmatch(text) for text in stripped):
+    elif all(DECIMAL.fullmatch(text) for text in stripped):
         labels = _decimal_labels(stripped, where)
     elif all(text.lower() in ("true", "false") for text in stripped):
         labels = np.array([text.lower() == "true" for text in stripped])

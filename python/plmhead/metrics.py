@@ -42,9 +42,23 @@ def point_scores(codes: Codes, answer: Answer) -> dict[str, float | None]:
     from sklearn import metrics
 
     predicted, p = answer
-    k = p.shape[1]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of classes that are missing: the scores that need them are None
+        scores = {
+            **label_scores(codes, predicted, p.shape[1]),
+            **_ranking_scores(codes, p),
+            "brier": np.mean(_squared_errors(codes, p)),
+            "log_loss": metrics.log_loss(codes, p, labels=np.arange(p.shape[1])),
+        }
+    return {name: finite_or_none(scores[name]) for name in NAMES}
+
+
+def label_scores(codes: Codes, predicted: Codes, k: int) -> dict[str, float | None]:
+    """The scores that depend on labels alone, of k classes: accuracy to mcc. As `point_scores`."""
+    from sklearn import metrics
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         precision, recall, f1, _ = metrics.precision_recall_fscore_support(
             codes, predicted, average="binary" if k == 2 else "macro", zero_division=np.nan
         )
@@ -55,11 +69,13 @@ def point_scores(codes: Codes, answer: Answer) -> dict[str, float | None]:
             "recall": recall,
             "f1": f1,
             "mcc": metrics.matthews_corrcoef(codes, predicted),
-            **_ranking_scores(codes, p),
-            "brier": np.mean(_squared_errors(codes, p)),
-            "log_loss": metrics.log_loss(codes, p, labels=np.arange(k)),
         }
-    return {name: float(scores[name]) if np.isfinite(scores[name]) else None for name in NAMES}
+    return {name: finite_or_none(value) for name, value in scores.items()}
+
+
+def finite_or_none(value: float | None) -> float | None:
+    """The value as JSON can hold it: None where it is undefined."""
+    return None if value is None or not np.isfinite(value) else float(value)
 
 
 def _ranking_scores(codes: Codes, p: Floats) -> dict[str, float]:
@@ -211,8 +227,8 @@ def calibration(right: NDArray[np.bool_], p: Floats, bins: int = 10) -> dict[str
         "expected_calibration_error": float((gaps * rows).sum() / len(p)),
         "bins": [
             {
-                "low": float(edges[i]),
-                "high": float(edges[i + 1]),
+                "low": i / bins,
+                "high": (i + 1) / bins,
                 "rows": int(rows[i]),
                 "mean_probability": float(mean[i]) if rows[i] else None,
                 "observed": float(observed[i]) if rows[i] else None,
@@ -220,3 +236,19 @@ def calibration(right: NDArray[np.bool_], p: Floats, bins: int = 10) -> dict[str
             for i in range(bins)
         ],
     }
+
+
+class Curve(NamedTuple):
+    """One curve: x and y (points,), from its first point to its last."""
+
+    x: Floats
+    y: Floats
+
+
+def curves(positive: NDArray[np.bool_], p: Floats) -> tuple[Curve, Curve]:
+    """The ROC curve (false against true positive rate) and the precision-recall curve (recall against precision)."""
+    from sklearn import metrics
+
+    false_rate, true_rate, _ = metrics.roc_curve(positive, p)
+    precision, recall, _ = metrics.precision_recall_curve(positive, p)
+    return Curve(false_rate, true_rate), Curve(recall[::-1], precision[::-1])
