@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -64,3 +66,32 @@ def run(plmhead_command):
         )
 
     return runner
+
+
+@pytest.fixture(scope="session")
+def extractors() -> dict[str, object]:
+    """The shipped ESM encoders, run by torch on the CPU."""
+    from tests.esm_checkpoints import NAMES
+
+    from plmhead.esm import ESMEmbeddingExtractor
+
+    return {name: ESMEmbeddingExtractor(name, "cpu") for name in NAMES}
+
+
+@pytest.fixture
+def esm_folder(tmp_path):
+    """Makes a copy of a shipped checkpoint, with config.json and the tensors changed as asked; None removes."""
+    from tests.esm_checkpoints import ESM2, FILES, safetensors_numpy
+
+    def folder(name: str = ESM2, config: dict | None = None, tensors: dict | None = None, at: str = "own-esm") -> Path:
+        path = tmp_path / at
+        shutil.copytree(FILES / name.split("/")[1], path)
+        settings = json.loads((path / "config.json").read_text()) | (config or {})
+        (path / "config.json").write_text(json.dumps({k: v for k, v in settings.items() if v is not None}))
+        if tensors is not None:
+            held = safetensors_numpy.load_file(path / "model.safetensors") | tensors
+            held = {key: value for key, value in held.items() if value is not None}
+            safetensors_numpy.save_file(held, path / "model.safetensors", metadata={"format": "pt"})
+        return path
+
+    return folder
