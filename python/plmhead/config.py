@@ -18,6 +18,8 @@ from .errors import FormatError, mismatch
 from .rules import (
     Context,
     Field,
+    Members,
+    Place,
     anything,
     array,
     boolean,
@@ -50,14 +52,14 @@ _SEAL = re.compile(rb'"config_sha256": "([0-9a-f]{64})"\n\}\n')
 _SEGMENT = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*"
 
 
-def _class_weight(value: Any, where: str, context: Context) -> None:
-    if isinstance(value, str):
+def _class_weight(value: Any, where: Place, context: Context) -> None:
+    if isinstance(value, str | bytes):
         require(value == "balanced", value, where, "'balanced', an object or null")
     else:
         mapping(anything, number(0))(value, where, context)
 
 
-def _l1_ratio(value: Any, where: str, context: Context) -> None:
+def _l1_ratio(value: Any, where: Place, context: Context) -> None:
     nullable(number(0, 1))(value, where, context)
     require(
         value is not None or context.root["penalty"] != "elasticnet",
@@ -67,7 +69,7 @@ def _l1_ratio(value: Any, where: str, context: Context) -> None:
     )
 
 
-def _decision(value: Any, where: str, context: Context) -> None:
+def _decision(value: Any, where: Place, context: Context) -> None:
     if value is not None:
         expect(value, where, "object")
     link = context.root["link"]
@@ -80,7 +82,7 @@ def _decision(value: Any, where: str, context: Context) -> None:
     nullable(_DECISION)(value, where, context)
 
 
-def _embedding(value: Any, where: str, context: Context) -> None:
+def _embedding(value: Any, where: Place, context: Context) -> None:
     if value is None:
         for name in ("esm_model", "esm_revision", "batch_size", "device"):
             require(context.root[name] is None, context.root[name], pointer("", name), "null, since embedding is null")
@@ -90,12 +92,12 @@ def _embedding(value: Any, where: str, context: Context) -> None:
     _EMBEDDING(value, where, context)
 
 
-def _checkpoint(value: Any, where: str, context: Context) -> None:
+def _checkpoint(value: Any, where: Place, context: Context) -> None:
     expect(value, where, "string")
     require(value == context.root["esm_model"], value, where, f"{context.root['esm_model']!r}, as esm_model")
 
 
-def _golden(value: Any, where: str, context: Context) -> None:
+def _golden(value: Any, where: Place, context: Context) -> None:
     if value is not None:
         expect(value, where, "array")
         require(context.root["embedding"] is not None, "an array", where, "null, since embedding is null")
@@ -193,7 +195,7 @@ ROOT_FIELDS = (
 ANY_INTEGER = integer(-MAX_SAFE, MAX_SAFE)
 
 
-def _any_string(value: Any, where: str, context: Context) -> None:
+def _any_string(value: Any, where: Place, context: Context) -> None:
     expect(value, where, "string")
 
 
@@ -216,10 +218,15 @@ NEW_NAMES = {field.name for field in ROOT_FIELDS} - {field.name for field in VER
 
 @dataclass(frozen=True)
 class Config:
-    """A checked config. `version` is (0, 0) for version 0; `members` is the parsed root object."""
+    """A checked config.
+
+    `version` is (0, 0) for version 0. `members` is the parsed root object in which strings beyond ASCII are their UTF-8 bytes
+    (json.py, `compact`), and `data` what it was parsed from.
+    """
 
     version: tuple[int, int]
-    members: dict[str, Any]
+    members: Members
+    data: bytes
 
     @property
     def link(self) -> str:
@@ -237,18 +244,18 @@ def parse_config(data: bytes) -> Config:
 
     Raises FormatError.
     """
-    root = json.parse(data)
+    root = json.parse(data, compact=True)
     expect(root, "", "object")
     version = _version(root)
     if version[0] == 0:
         record(*VERSION_0_FIELDS)(root, "", Context(root, ignore_unknown=True))
-        return Config(version, root)
+        return Config(version, root, data)
     _check_seal(data, root)
     record(*ROOT_FIELDS)(root, "", Context(root, ignore_unknown=version > READER_VERSION))
-    return Config(version, root)
+    return Config(version, root, data)
 
 
-def _version(root: dict[str, Any]) -> tuple[int, int]:
+def _version(root: Members) -> tuple[int, int]:
     if "format" not in root:
         new = [name for name in root if name in NEW_NAMES]
         if new:
@@ -256,7 +263,7 @@ def _version(root: dict[str, Any]) -> tuple[int, int]:
         return (0, 0)
     expect(root["format"], "/format", "string")
     if root["format"] != "plmhead":
-        raise mismatch("FORMAT_UNKNOWN", "/format", root["format"], "'plmhead'")
+        raise mismatch("FORMAT_UNKNOWN", "/format", json.text_of(root["format"]), "'plmhead'")
     version = _version_pair(root, "format_version")
     if version[0] != READER_VERSION[0]:
         raise mismatch("VERSION_UNSUPPORTED", "/format_version", root["format_version"], f"{READER_VERSION[0]}.x")
@@ -270,18 +277,18 @@ def _version(root: dict[str, Any]) -> tuple[int, int]:
     return version
 
 
-def _version_pair(root: dict[str, Any], name: str) -> tuple[int, int]:
+def _version_pair(root: Members, name: str) -> tuple[int, int]:
     where = f"/{name}"
     if name not in root:
         raise FormatError("FIELD_MISSING", where, f"found no member {name}, expected one")
     expect(root[name], where, "string")
-    match = _VERSION.fullmatch(root[name])
+    match = _VERSION.fullmatch(json.text_of(root[name]))
     require(match is not None, root[name], where, "MAJOR.MINOR")
     assert match is not None
     return int(match.group(1)), int(match.group(2))
 
 
-def _check_seal(data: bytes, root: dict[str, Any]) -> None:
+def _check_seal(data: bytes, root: Members) -> None:
     where = "/config_sha256"
     if "config_sha256" not in root:
         raise FormatError("FIELD_MISSING", where, "found no member config_sha256, expected one")
@@ -292,7 +299,7 @@ def _check_seal(data: bytes, root: dict[str, Any]) -> None:
             where,
             "found another end of the file, expected config_sha256 as the last member in the fixed form",
         )
-    digest = hashlib.sha256(data[:-SEAL_BYTES]).hexdigest()
+    digest = hashlib.sha256(memoryview(data)[:-SEAL_BYTES]).hexdigest()
     if digest != seal.group(1).decode():
         raise mismatch("CONFIG_DIGEST", where, digest, seal.group(1).decode())
 
@@ -305,7 +312,7 @@ def class_key(label: Any) -> str:
     return text
 
 
-def check_agreement(members: dict[str, Any], rows: int, n_features: int, classes: Sequence[Any]) -> None:
+def check_agreement(members: Members, rows: int, n_features: int, classes: Sequence[Any]) -> None:
     """Section 11: the config against the arrays."""
     embedding = members["embedding"]
     if embedding is not None:
@@ -329,9 +336,9 @@ def _agree(found: int, expected: int, where: str, what: str) -> None:
         raise mismatch("FIELD_MISMATCH", where, found, f"{expected} ({what})")
 
 
-def _check_class_weight(weights: dict[str, Any], classes: Sequence[Any]) -> None:
+def _check_class_weight(weights: Members, classes: Sequence[Any]) -> None:
     following = iter([class_key(label) for label in classes])
-    for name in weights:
+    for name in map(json.text_of, weights):
         if name not in following:  # consumes the iterator: a name must come after the one before it
             raise mismatch(
                 "FIELD_MISMATCH", pointer("/class_weight", name), name, "the next class label, in class order"

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import os
 import stat
 import struct
 import time
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import score
+from . import json, score
 from .config import MAX_CONFIG_BYTES, Config, check_agreement, parse_config
 from .errors import FormatError, InputError, mismatch
 from .npy import Arrays, read_arrays
@@ -46,8 +46,7 @@ class Head:
     """
 
     def __init__(self, config: Config, arrays: Arrays, npz_sha256: str) -> None:
-        # A copy, so that no change to `config` moves a threshold.
-        self._decision = copy.deepcopy(config.decision)
+        self._decision = config.decision
         self._intercept = arrays.intercept.astype(np.float64)
         self.coef = arrays.coef
         self.intercept = arrays.intercept
@@ -55,11 +54,17 @@ class Head:
         self.n_features_in = arrays.n_features_in
         self.n_iter = arrays.n_iter
         self.link = config.link
-        self.config = config.members
-        self.format_version = self.config.get("format_version", "0")
+        self._config = config.data
+        self.format_version = str(config.members.get("format_version", "0"))
         self.verified = False
         self.npz_sha256 = npz_sha256
         self.classes.setflags(write=False)
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """Parsed when it is asked for, apart from what scores: no change to it moves a threshold."""
+        members: dict[str, Any] = json.parse(self._config)
+        return members
 
     def __repr__(self) -> str:
         verified = "verified" if self.verified else "not verified"
@@ -76,7 +81,7 @@ class Head:
         return (
             None
             if self._decision is None
-            else {name: float(t) for name, t in self._decision["assay_thresholds"].items()}
+            else {json.text_of(name): float(t) for name, t in self._decision["assay_thresholds"].items()}
         )
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -202,7 +207,7 @@ def _assemble(parsed: Config, npz: bytes, digest: str) -> Head:
     score.check_environment()
     head = Head(parsed, arrays, digest)
     if major:
-        _check_self_test(head)
+        _check_self_test(head, parsed.members)
         head.verified = True
     return head
 
@@ -211,7 +216,7 @@ def _assemble(parsed: Config, npz: bytes, digest: str) -> Head:
 _BOUND = ("format_version", "min_reader", "link", "decision", "embedding", "golden", "npz_sha256")
 
 
-def _lines(value: Any) -> Iterator[str]:
+def _lines(value: Any) -> Iterator[str | bytes]:
     """A JSON value as lines of the binding (E2)."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
@@ -223,17 +228,18 @@ def _lines(value: Any) -> Iterator[str]:
     elif value is None or isinstance(value, bool):
         yield "null" if value is None else str(value).lower()
     else:
-        yield value if isinstance(value, str) else struct.pack(">d", value).hex()
+        yield value if isinstance(value, str | bytes) else struct.pack(">d", value).hex()
 
 
 def self_test_records(
-    coef: NDArray[np.floating], intercept: NDArray[np.floating], config: Mapping[str, Any]
+    coef: NDArray[np.floating], intercept: NDArray[np.floating], config: Mapping[Any, Any]
 ) -> list[dict[str, list[str]]]:
     """E3: what `self_test` must hold for these parameters in a config with these members."""
-    binding = bytearray()
+    binding = hashlib.sha256()
     for line in (line for name in _BOUND for line in _lines(config[name])):
-        binding += f"{line}\n".encode()
-    digest = hashlib.sha256(binding).digest()
+        binding.update(line if isinstance(line, bytes) else line.encode())
+        binding.update(b"\n")
+    digest = binding.digest()
     inputs = score.self_test_inputs(coef.shape[1], struct.unpack(">8I", digest))
     z = np.concatenate([score.decisions(x, coef, intercept.astype(np.float64)) for x in inputs])
     finite = np.asarray(np.isfinite(z).all(axis=1))
@@ -241,9 +247,9 @@ def self_test_records(
     return [{"decision": score.bits(z[j]), "probability": score.bits(p[j])} for j in range(score.SELF_TESTS)]
 
 
-def _check_self_test(head: Head) -> None:
-    computed = self_test_records(head.coef, head.intercept, head.config)
-    for j, (stored, own) in enumerate(zip(head.config["self_test"], computed, strict=True)):
+def _check_self_test(head: Head, members: Mapping[Any, Any]) -> None:
+    computed = self_test_records(head.coef, head.intercept, members)
+    for j, (stored, own) in enumerate(zip(members["self_test"], computed, strict=True)):
         for part in ("decision", "probability"):
             where = f"/self_test/{j}/{part}"
             if any(word[0] in "7f" and word[1:3] == "ff" for word in own["decision"]):
