@@ -36,6 +36,10 @@ $(JS): js-loader/package-lock.json
 	cd js-loader && npm ci --no-audit --no-fund --loglevel=error
 	touch $@
 
+.venv/.interop: requirements-interop.lock .venv/.installed
+	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-interop.lock
+	touch $@
+
 demo: setup
 	$(PY) tools/demo.py --data "$(DATA)"
 
@@ -43,7 +47,7 @@ demo-selfcheck: setup
 	test -f demo-out/scores.rust.jsonl || $(MAKE) --no-print-directory demo
 	$(PY) tools/demo.py --selfcheck
 
-test: setup soak-driver .venv/.torch .venv/.sign lint
+test: setup soak-driver .venv/.torch .venv/.sign .venv/.interop lint
 	$(PY) tools/run_tests.py
 
 # The fuzz targets are looked at without being linked, so that libFuzzer needs no C++ compiler here.
@@ -76,6 +80,11 @@ conformance-check: setup
 
 conformance-selftest: setup
 	$(PY) -m conformance.selftest
+
+# Every accepted case as an ONNX graph, scored by onnxruntime: inside the proved intervals
+.PHONY: onnx-conformance
+onnx-conformance: setup .venv/.interop
+	$(PY) -m conformance.run --profile fast --testee "$(PY) -m conformance.testees.exported"
 
 # Minutes, not seconds: apart from make test.
 conformance-proof: setup

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "docs/migration.md")
+PAGES = ("README.md", "docs/migration.md", "docs/interop.md")
+#: What the blocks of a page import beside plmhead[train].
+NEEDS = {"docs/interop.md": ("onnx", "skl2onnx")}
 BLOCKS = [
     (page, language, block)
     for page in PAGES
@@ -95,6 +97,8 @@ RUNNERS = {"python": run_python, "js": run_javascript, "rust": run_rust, "sh": r
 def test_block(page, language, block, folder):
     if "train_model" in block:
         pytest.importorskip("torch", reason="needs torch: pip install 'plmhead[torch]'")
+    for name in NEEDS.get(page, ()):
+        pytest.importorskip(name)
     RUNNERS[language](block, folder)
 
 

@@ -113,7 +113,9 @@ def test_no_path_of_a_machine_is_committed():
         assert not pattern.search(path.read_bytes()), path
 
 
-@pytest.mark.parametrize("name", ["sklearn", "onnxruntime", "torch", "scipy", "jsonschema", "transformers"])
+@pytest.mark.parametrize(
+    "name", ["sklearn", "onnxruntime", "torch", "scipy", "jsonschema", "transformers", "onnx", "huggingface_hub"]
+)
 def test_importing_plmhead_imports_no_heavy_library(name):
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", "import plmhead"], capture_output=True, text=True, check=True

@@ -14,6 +14,7 @@ from .head import Head, from_bytes, load
 if TYPE_CHECKING:
     from .classifier import BinaryClassifier
     from .esm import ESMEmbeddingExtractor
+    from .onnx_export import to_onnx
     from .pickles import convert
     from .pipeline import load_model_from_npz, save_model, train_model
     from .signing import load_signed, sign
@@ -36,6 +37,7 @@ __all__ = [
     "save",
     "save_model",
     "sign",
+    "to_onnx",
     "train_model",
 ]
 
@@ -50,6 +52,7 @@ _LATER = {
     "save": "writer",
     "save_model": "pipeline",
     "sign": "signing",
+    "to_onnx": "onnx_export",
     "train_model": "pipeline",
 }
 

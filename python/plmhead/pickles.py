@@ -24,7 +24,7 @@ from .pickled_arrays import Array, Scalar
 from .unpickle import FIELD_CLASSIFIERS, FIELD_STRATEGIES, MAX_BYTES, OWN_CLASSIFIER, Instance, read
 from .writer import Saved, save_fitted
 
-SUFFIXES = (".pkl", ".pickle", ".joblib")
+SUFFIXES = (".pkl", ".pickle", ".joblib", ".onnx")
 _NUMBER = (int, float, np.integer, np.floating)
 
 #: The attributes that are read, with the kinds of dtype that an array may have.
@@ -57,17 +57,26 @@ def convert(
     threshold: float | None = None,
     assay_thresholds: Mapping[str, float] | None = None,
 ) -> Saved:
-    """Writes `NAME.npz` and `NAME_config.json` from a pickle or a joblib dump (plain, zlib or gzip); nothing in it is run.
+    """Writes `NAME.npz` and `NAME_config.json` from a pickle, a joblib dump (plain, zlib or gzip) or, by its suffix, an ONNX graph.
+
+    Nothing in the file is run.
 
     pickle: of a fitted LogisticRegression, LogisticRegressionCV, a Pipeline of StandardScaler and one of them, or the
     BinaryClassifier of training code in the field or of plmhead. name: the pair to write, which may replace an earlier
     one; without it the pickle's own name, which may not. family: esm1b, esm1v or esm2, where the name of a
     BinaryClassifier's model does not tell; "none" for an encoder that is no ESM. threshold, assay_thresholds: as in `save`; those of a
-    BinaryClassifier are the field's unless given.
+    BinaryClassifier are the field's unless given. A graph is one that skl2onnx writes of such an estimator (docs/interop.md).
 
-    Raises InputError: PICKLE_CLASS for a file that names anything else, PICKLE_FORM, PICKLE_LIMIT, then as `save`; OUTPUT.
+    Raises InputError: PICKLE_CLASS for a file that names anything else, PICKLE_FORM, PICKLE_LIMIT, or ONNX_NODE, ONNX_FORM, ONNX_LIMIT;
+    then as `save`; OUTPUT.
     """
     target = _target(Path(pickle), name)
+    if Path(pickle).suffix == ".onnx":
+        from .onnx_import import convert_onnx
+
+        if family is not None:
+            raise InputError("ARGUMENT", "family", "found a family for an ONNX graph, which names no encoder")
+        return convert_onnx(Path(pickle), target, {"threshold": threshold, "assay_thresholds": assay_thresholds})
     thing = read(_bytes(Path(pickle)))
     instance, members = _head_of(thing, family)
     scaler, model = unpack(_attributes(instance), lambda part: part.class_name)

@@ -1,4 +1,4 @@
-"""`convert`: a pair from a pickle, of which nothing is run."""
+"""`convert`: a pair from a pickle or an ONNX graph, of which nothing is run."""
 
 from __future__ import annotations
 
@@ -22,9 +22,14 @@ def run_convert(options: argparse.Namespace) -> None:
 def add(command: Any) -> None:
     """Declares the verb."""
     parser = command(
-        "convert", run_convert, "write a pickled estimator as a pair, running nothing in it", artifact=False
+        "convert",
+        run_convert,
+        "write a pickled estimator, or its ONNX graph, as a pair, running nothing in it",
+        artifact=False,
     )
-    parser.add_argument("pickle", metavar="FILE.pkl", help="a pickle or joblib dump of a fitted logistic regression")
+    parser.add_argument(
+        "pickle", metavar="FILE.pkl", help="a pickle or joblib dump of a fitted logistic regression, or FILE.onnx"
+    )
     parser.add_argument("-o", "--out", metavar="PATH/NAME", help="the pair to write (default: the pickle's own name)")
     parser.add_argument(
         "--family", choices=("esm1b", "esm1v", "esm2", "none"), help="the encoder's, where its name does not say it"
