@@ -75,6 +75,11 @@ impl Config {
         self.root.get(name)
     }
 
+    #[cfg(feature = "capi")]
+    pub(crate) fn root(&self) -> &Value {
+        &self.root
+    }
+
     pub(crate) fn is_version_0(&self) -> bool {
         self.format_version == "0"
     }

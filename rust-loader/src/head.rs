@@ -314,7 +314,7 @@ impl Head {
     }
 
     /// P7: the threshold in force. Softmax has none, and its value is not used.
-    fn threshold(&self, cutoff: &Cutoff<'_>) -> Result<f64, Error> {
+    pub(crate) fn threshold(&self, cutoff: &Cutoff<'_>) -> Result<f64, Error> {
         if let Some(t) = cutoff.threshold {
             if self.link() == Link::Softmax {
                 let message = format!("found {t:?}, expected none, because the link is softmax");

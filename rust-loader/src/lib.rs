@@ -1,9 +1,13 @@
 #![doc = include_str!("../README.md")]
-#![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "capi"), forbid(unsafe_code))]
+#![cfg_attr(feature = "capi", deny(unsafe_code))]
 #![deny(missing_docs)]
 
 mod agreement;
 mod arrays;
+#[cfg(feature = "capi")]
+#[allow(unsafe_code)] // the only module with it: pointers come from C
+mod capi;
 mod coefficients;
 mod config;
 mod digest;
