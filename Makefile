@@ -64,12 +64,14 @@ lint: setup
 		--manifest-path hostile/fuzz/rust/Cargo.toml --target-dir $(FUZZ)/lint -- -D warnings
 	cd js-loader && npm run --silent check
 
-# The fourth testee is of the suite alone: without Go the three loaders run. A file of 144 MiB takes its time on a busy machine.
+# The gold of earlier writers, then the suite. The fourth testee is of the suite alone: without Go the three loaders run.
+# A file of 144 MiB takes its time on a busy machine.
 GO := $(shell command -v go 2>/dev/null)
 GO_TESTEE := conformance/testees/go/testee
 
 conformance: setup $(if $(GO),go-testee)
 	$(if $(GO),,@echo "conformance: go is not installed: its testee is left out, 3 loaders instead of 4")
+	$(PY) -m conformance.run --suite conformance/gold --timeout 60 $(TESTEES) $(if $(GO),--testee $(GO_TESTEE))
 	$(PY) -m conformance.run --timeout 60 $(TESTEES) $(if $(GO),--testee $(GO_TESTEE))
 
 go-testee:

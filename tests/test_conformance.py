@@ -1,4 +1,4 @@
-"""The suite's files against the Python loader in process, and against the JSON Schema."""
+"""The files of the suite and of its gold against the Python loader in process, and against the JSON Schema."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from plmhead import testee as protocol
 from plmhead.errors import spec_text
 
 SUITE = Path(__file__).resolve().parents[1] / "conformance"
-CASES = json.loads((SUITE / "manifest.json").read_text(encoding="utf-8"))["cases"]
+
+
+def listed(folder: str) -> list[dict[str, Any]]:
+    cases = json.loads((SUITE / folder / "manifest.json").read_text(encoding="utf-8"))["cases"]
+    return [{**case, "path": f"{folder}/{case['path']}"} for case in cases]
+
+
+CASES = [*listed("."), *listed("gold")]
 
 # Rejects whose fault a schema cannot see, by the clause that they break (SPEC section 17): the text of the file, the digests, the NPZ,
 # the arrays, and agreement with them.
