@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import json
 from .errors import FormatError, mismatch
@@ -312,7 +312,7 @@ def class_key(label: Any) -> str:
     return text
 
 
-def check_agreement(members: Members, rows: int, n_features: int, classes: Sequence[Any]) -> None:
+def check_agreement(members: Members, rows: int, n_features: int, classes: NDArray[np.generic]) -> None:
     """Section 11: the config against the arrays."""
     embedding = members["embedding"]
     if embedding is not None:
@@ -336,8 +336,8 @@ def _agree(found: int, expected: int, where: str, what: str) -> None:
         raise mismatch("FIELD_MISMATCH", where, found, f"{expected} ({what})")
 
 
-def _check_class_weight(weights: Members, classes: Sequence[Any]) -> None:
-    following = iter([class_key(label) for label in classes])
+def _check_class_weight(weights: Members, classes: NDArray[np.generic]) -> None:
+    following = (class_key(label) for label in classes)
     for name in map(json.text_of, weights):
         if name not in following:  # consumes the iterator: a name must come after the one before it
             raise mismatch(

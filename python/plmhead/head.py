@@ -203,7 +203,7 @@ def _assemble(parsed: Config, npz: bytes, digest: str) -> Head:
     major = min(parsed.version[0], 1)
     arrays = read_arrays(read_members(npz), parsed.link, major)
     if major:
-        check_agreement(parsed.members, len(arrays.coef), arrays.n_features_in, arrays.classes.tolist())
+        check_agreement(parsed.members, len(arrays.coef), arrays.n_features_in, arrays.classes)
     score.check_environment()
     head = Head(parsed, arrays, digest)
     if major:
@@ -235,6 +235,12 @@ def self_test_records(
     coef: NDArray[np.floating], intercept: NDArray[np.floating], config: Mapping[Any, Any]
 ) -> list[dict[str, list[str]]]:
     """E3: what `self_test` must hold for these parameters in a config with these members."""
+    return list(_self_test_records(coef, intercept, config))
+
+
+def _self_test_records(
+    coef: NDArray[np.floating], intercept: NDArray[np.floating], config: Mapping[Any, Any]
+) -> Iterator[dict[str, list[str]]]:
     binding = hashlib.sha256()
     for line in (line for name in _BOUND for line in _lines(config[name])):
         binding.update(line if isinstance(line, bytes) else line.encode())
@@ -244,11 +250,12 @@ def self_test_records(
     z = np.concatenate([score.decisions(x, coef, intercept.astype(np.float64)) for x in inputs])
     finite = np.asarray(np.isfinite(z).all(axis=1))
     p = score.probabilities(np.where(finite[:, None], z, 0.0), config["link"])
-    return [{"decision": score.bits(z[j]), "probability": score.bits(p[j])} for j in range(score.SELF_TESTS)]
+    for j in range(score.SELF_TESTS):
+        yield {"decision": score.bits(z[j]), "probability": score.bits(p[j])}
 
 
 def _check_self_test(head: Head, members: Mapping[Any, Any]) -> None:
-    computed = self_test_records(head.coef, head.intercept, members)
+    computed = _self_test_records(head.coef, head.intercept, members)
     for j, (stored, own) in enumerate(zip(members["self_test"], computed, strict=True)):
         for part in ("decision", "probability"):
             where = f"/self_test/{j}/{part}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,9 +154,10 @@ def _all_finite(values: NDArray[np.generic]) -> bool:
     return all(np.isfinite(flat[start : start + 2**17]).all() for start in range(0, len(flat), 2**17))
 
 
-def _strings(points: NDArray[np.generic]) -> list[str]:
-    labels = []
-    for points_of_one in points:
+def _strings(points: NDArray[np.generic]) -> NDArray[np.str_]:
+    """The labels of code points (k, width), one after the other: as Python's strings they would stand in memory twice."""
+    labels = np.empty(len(points), dtype=f"<U{points.shape[1]}")
+    for i, points_of_one in enumerate(points):
         row = points_of_one.tolist()
         while row and row[-1] == 0:
             row.pop()
@@ -166,30 +168,26 @@ def _strings(points: NDArray[np.generic]) -> list[str]:
                     "classes.npy",
                     f"found U+{point:04X} in a label, expected Unicode scalar values without U+0000",
                 )
-        labels.append("".join(map(chr, row)))
-    return labels
+        labels[i] = "".join(map(chr, row))
+    return labels.astype(f"<U{max(1, *map(len, labels))}", copy=False)
 
 
 def _labels(values: NDArray[np.generic], descr: str) -> NDArray[np.generic]:
     """Checked labels (A3) as int64, float64, bool or str."""
     kind = descr[1]
-    if kind == "U":
-        labels: list[object] = list(_strings(values))
-    else:
-        labels = values.tolist()
+    labels: Any = _strings(values) if kind == "U" else values.tolist()
     if kind == "f":
         for label in values.tolist():
             if label != int(label) or abs(label) > 2**53 or (label == 0 and np.signbit(label)):
                 raise mismatch("LABEL_VALUE", "classes.npy", label, "an integral label within 2^53, not -0")
     if kind == "b" and not set(labels) <= {0, 1}:
-        raise mismatch("LABEL_VALUE", "classes.npy", max(labels), "bytes 0 and 1")  # type: ignore[type-var]
-    if kind == "u" and max(labels) > 2**63 - 1:  # type: ignore[type-var,operator]
-        raise mismatch("LABEL_VALUE", "classes.npy", max(labels), "at most 2^63 - 1")  # type: ignore[type-var]
-    if len(set(labels)) != len(labels):
+        raise mismatch("LABEL_VALUE", "classes.npy", max(labels), "bytes 0 and 1")
+    if kind == "u" and max(labels) > 2**63 - 1:
+        raise mismatch("LABEL_VALUE", "classes.npy", max(labels), "at most 2^63 - 1")
+    if any(labels[i] == labels[j] for i, j in pairwise(np.argsort(labels))):
         raise FormatError("LABEL_DUPLICATE", "classes.npy", "found two equal labels, expected distinct labels")
     if kind == "U":
-        # numpy drops trailing U+0000 only, which _strings has done already
-        return np.array(labels, dtype=f"<U{max(1, max(len(str(label)) for label in labels))}")
+        return labels  # type: ignore[no-any-return]
     return values.astype({"f": np.float64, "b": np.bool_}.get(kind, np.int64))
 
 

@@ -19,6 +19,7 @@ LANES = 8
 SELF_TESTS = 8
 _BLOCK_VALUES = 2**17  # binary64 values a working buffer holds: small enough for the cache
 _PIECE_VALUES = 2**15  # of those that inputs and coefficients are widened to
+_ROWS = 512
 _NARROW = 512  # sums side by side below which a call a block costs more than the arithmetic
 
 
@@ -41,8 +42,16 @@ _P5 = _constant(0x3E66376972BEA4D0)
 def decisions(x: NDArray[np.floating], coef: NDArray[np.floating], intercept: Floats) -> Floats:
     """P2 for a batch: x (m, n) and coef (rows, n) binary32 or binary64, intercept (rows,) -> (m, rows) float64.
 
-    Eight lanes run side by side; features are the outer loop, so that the order of additions is the written one. Inputs and
-    coefficients are widened piece by piece: a copy of the largest head would be as large as its file, or twice as large.
+    A few hundred rows at a time: numpy's own buffers, made anew in every call, then stay small.
+    """
+    parts = range(0, len(coef), _ROWS)
+    return np.concatenate([_decisions(x, coef[i : i + _ROWS], intercept[i : i + _ROWS]) for i in parts], axis=1)
+
+
+def _decisions(x: NDArray[np.floating], coef: NDArray[np.floating], intercept: Floats) -> Floats:
+    """Eight lanes run side by side; features are the outer loop, so that the order of additions is the written one.
+
+    Inputs and coefficients are widened piece by piece: a copy of the largest head would be as large as its file, or twice as large.
     """
     rows, features = coef.shape
     out = np.empty((len(x), rows))
@@ -51,25 +60,31 @@ def decisions(x: NDArray[np.floating], coef: NDArray[np.floating], intercept: Fl
         for start in range(0, len(x), step):
             part = x[start : start + step]
             s = np.zeros((rows, LANES, len(part)))
-            width = LANES * max(1, _PIECE_VALUES // (LANES * max(rows, len(part), 1)))
+            width = LANES * min(-(-features // LANES), max(1, _PIECE_VALUES // (LANES * max(rows, len(part), 1))))
+            # Made once: where an allocation of this size is returned at once, its pages would cost more than the arithmetic.
+            weights, columns, product = np.empty((rows, width)), np.empty((width, len(part))), np.empty_like(s)
             for first in range(0, features, width):
-                _add_products(s, part[:, first : first + width], coef[:, first : first + width])
+                last = min(first + width, features)
+                weights[:, : last - first] = coef[:, first:last]
+                columns[: last - first] = part[:, first:last].T
+                # Zero padding is harmless: a lane starts at +0 and +0 + (+0) = +0, and s + 0 = s.
+                weights[:, last - first :] = 0.0
+                columns[last - first :] = 0.0
+                _add_products(s, columns, weights, product)
             even = (s[:, 0] + s[:, 4]) + (s[:, 2] + s[:, 6])
             odd = (s[:, 1] + s[:, 5]) + (s[:, 3] + s[:, 7])
             out[start : start + step] = ((even + odd) + intercept[:, None]).T
     return out
 
 
-def _add_products(s: Floats, part: NDArray[np.floating], coef: NDArray[np.floating]) -> None:
-    """Adds to the lanes s (rows, LANES, m) the products of a piece: part (m, width) and coef (rows, width), block after block."""
-    (rows, features), inputs = coef.shape, len(part)
-    blocks = -(-features // LANES)
-    # Zero padding is harmless: a lane starts at +0 and +0 + (+0) = +0, and s + 0 = s.
-    weights = np.zeros((rows, blocks * LANES))
-    weights[:, :features] = coef
+def _add_products(s: Floats, columns: Floats, weights: Floats, product: Floats) -> None:
+    """Adds to the lanes s (rows, LANES, m) the products of columns (width, m) and weights (rows, width), block after block.
+
+    The width is a multiple of LANES. `product` is a working buffer in the shape of s.
+    """
+    (rows, width), inputs = weights.shape, s.shape[2]
+    blocks = width // LANES
     weights = weights.reshape(rows, blocks, LANES, 1)
-    columns = np.zeros((blocks * LANES, inputs))
-    columns[:features] = part.T
     columns = columns.reshape(blocks, LANES, inputs)
     if s.size < _NARROW:
         # accumulate is defined as one addition after the other; sum is not.
@@ -78,7 +93,6 @@ def _add_products(s: Floats, part: NDArray[np.floating], coef: NDArray[np.floati
         np.multiply(columns[:, None], weights.transpose(1, 0, 2, 3), out=terms[1:])
         s[...] = np.add.accumulate(terms, axis=0)[-1]
         return
-    product = np.empty_like(s)
     for block in range(blocks):
         np.multiply(columns[block], weights[:, block], out=product)
         np.add(s, product, out=s)
