@@ -12,10 +12,11 @@ import { MEMBERS } from './zip.js'
 
 /**
  * @typedef {object} HeadArrays
- * @property {Float64Array} coef
+ * @property {Float32Array | Float64Array} coef Float32Array only where the file has many of them
  * @property {Float64Array} intercept
  * @property {number} rows
  * @property {number} nFeaturesIn
+ * @property {'logistic' | 'softmax'} link
  * @property {Label[]} classes
  * @property {LabelType} labelType
  * @property {(number | bigint)[]} nIter
@@ -45,23 +46,24 @@ const VERSION_0_RULES = {
 
 /**
  * @param {import('./zip.js').Members} members
- * @param {'logistic' | 'softmax'} link
- * @param {boolean} isVersion0
+ * @param {'logistic' | 'softmax' | undefined} given of version 1; version 0 has none
+ * @param {boolean | undefined} mayView whether coef may be a view of the members
  * @returns {HeadArrays}
  */
-export function readArrays(members, link, isVersion0) {
-  const rules = isVersion0 ? VERSION_0_RULES : RULES
+export function readArrays(members, given, mayView) {
+  const rules = given ? RULES : VERSION_0_RULES
+  const link = given ?? 'logistic'
   /** @type {Partial<Arrays>} */
   const checked = {}
   for (const name of MEMBERS) checked[name] = checkNpy(members[name], `${name}.npy`, rules[name])
   const arrays = /** @type {Arrays} */ (checked)
   checkShapes(arrays, link)
-  const coef = finite(arrays.coef, 'coef.npy')
-  const intercept = finite(arrays.intercept, 'intercept.npy')
+  const coef = finite(arrays.coef, 'coef.npy', mayView)
+  const intercept = /** @type {Float64Array} */ (finite(arrays.intercept, 'intercept.npy'))
   if (arrays.classes.descr === '<f8') finite(arrays.classes, 'classes.npy')
   const { classes, labelType } = readLabels(arrays.classes)
   const [rows, nFeaturesIn] = arrays.coef.shape
-  return { coef, intercept, rows, nFeaturesIn, classes, labelType, nIter: readCounters(arrays, nFeaturesIn) }
+  return { coef, intercept, rows, nFeaturesIn, link, classes, labelType, nIter: readCounters(arrays, nFeaturesIn) }
 }
 
 /**
@@ -90,9 +92,10 @@ function checkShapes(arrays, link) {
  * A2.
  * @param {NpyArray} array
  * @param {string} where
+ * @param {boolean} [mayView]
  */
-function finite(array, where) {
-  const values = array.floats()
+function finite(array, where, mayView) {
+  const values = array.floats(mayView)
   const index = firstNonFinite(values)
   if (index < 0) return values
   throw new FormatError('ARRAY_NONFINITE', where, `${values[index]} at index ${index}`, 'finite numbers')

@@ -1,4 +1,5 @@
 // A loaded head: immutable data, and scoring in scikit-learn's words.
+import { toPlain } from './config.js'
 import { InputError, printable } from './errors.js'
 import { readInput } from './input.js'
 import { classIndices, decisions, firstNonFinite, probabilities } from './score.js'
@@ -21,20 +22,14 @@ import { classIndices, decisions, firstNonFinite, probabilities } from './score.
  * @property {Label[]} labels one a row
  */
 
-/**
- * @typedef {object} Metadata
- * @property {'logistic' | 'softmax'} link
- * @property {number | null} threshold
- * @property {readonly (readonly [string, number])[] | null} assayThresholds
- * @property {any} config
- * @property {boolean} verified
- * @property {string} formatVersion
- */
+// Of the training code that writes version 0.
+const VERSION_0_DECISION = new Map(/** @type {[string, any][]} */ ([['threshold', 0.5], ['assay_thresholds', [['ELISA', 0.5], ['PSR', 0.5495]]]]))
 
 /** Made by `load`. The object and its config are frozen; its typed arrays are those it scores with: do not write to them. */
 export class Head {
-  /** @readonly @type {Float64Array} rows * nFeaturesIn values, row-major, widened to binary64 */
-  coef
+  #model
+  /** @type {any} */
+  #config
   /** @readonly @type {Float64Array} one value a row of coef */
   intercept
   /** @readonly @type {number} 1 when the link is logistic, the number of classes when it is softmax */
@@ -53,8 +48,6 @@ export class Head {
   threshold
   /** @readonly @type {readonly (readonly [string, number])[] | null} in the order of the file; null for softmax */
   assayThresholds
-  /** @readonly @type {any} the whole config, deep-frozen; its objects have no prototype */
-  config
   /** @readonly @type {boolean} whether the self-test of the file was passed; never for version 0 */
   verified
   /** @readonly @type {string} "0" or the file's */
@@ -62,24 +55,39 @@ export class Head {
 
   /**
    * @internal
-   * @param {HeadArrays} arrays
-   * @param {Metadata} metadata
+   * @param {HeadArrays} model
+   * @param {import('./json.js').JsonObject} root
+   * @param {string} formatVersion
    */
-  constructor(arrays, metadata) {
-    this.coef = arrays.coef
-    this.intercept = arrays.intercept
-    this.rows = arrays.rows
-    this.nFeaturesIn = arrays.nFeaturesIn
-    this.nIter = Object.freeze(arrays.nIter)
-    this.classes = Object.freeze(arrays.classes)
-    this.labelType = arrays.labelType
-    this.link = metadata.link
-    this.threshold = metadata.threshold
-    this.assayThresholds = metadata.assayThresholds
-    this.config = metadata.config
-    this.verified = metadata.verified
-    this.formatVersion = metadata.formatVersion
+  constructor(model, root, formatVersion) {
+    this.#model = model
+    this.#config = root
+    this.intercept = model.intercept
+    this.rows = model.rows
+    this.nFeaturesIn = model.nFeaturesIn
+    this.nIter = Object.freeze(model.nIter)
+    this.classes = Object.freeze(model.classes)
+    this.labelType = model.labelType
+    this.link = model.link
+    this.formatVersion = formatVersion
+    this.verified = formatVersion !== '0'
+    const decision = this.verified ? root.get('decision') : VERSION_0_DECISION
+    this.threshold = decision && toPlain(decision.get('threshold'))
+    // From the Map, because a plain object would move names such as "10" to the front.
+    this.assayThresholds = decision && toPlain([...decision.get('assay_thresholds')])
     Object.freeze(this)
+  }
+
+  /** rows * nFeaturesIn values, row-major; a new widened copy where a large file has binary32. */
+  get coef() {
+    const { coef } = this.#model
+    return coef instanceof Float64Array ? coef : new Float64Array(coef)
+  }
+
+  /** The whole config, deep-frozen; its objects have no prototype. */
+  get config() {
+    // Made when first asked for; toPlain leaves what is plain.
+    return (this.#config = toPlain(this.#config))
   }
 
   /**
@@ -87,7 +95,7 @@ export class Head {
    * @returns {Float64Array} one value a row when the link is logistic, k when it is softmax
    */
   decisionFunction(X) {
-    const z = decisions(this, readInput(X, this.nFeaturesIn))
+    const z = decisions(this.#model, readInput(X, this.nFeaturesIn))
     const index = firstNonFinite(z)
     if (index < 0) return z
     throw new InputError('DECISION_NONFINITE', `/${Math.floor(index / this.rows)}`, `decision ${z[index]}`, 'a finite number')
@@ -98,7 +106,7 @@ export class Head {
    * @returns {Float64Array} k values a row, in the order of `classes`
    */
   predictProba(X) {
-    return probabilities(this, this.decisionFunction(X))
+    return probabilities(this.#model, this.decisionFunction(X))
   }
 
   /**
@@ -119,8 +127,8 @@ export class Head {
   score(X, { threshold = null, assayType = null } = {}) {
     const decision = this.decisionFunction(X)
     const inForce = thresholdInForce(this, threshold, assayType)
-    const probability = probabilities(this, decision)
-    const labels = classIndices(this, decision, probability, inForce).map((index) => this.classes[index])
+    const probability = probabilities(this.#model, decision)
+    const labels = classIndices(this.#model, decision, probability, inForce).map((index) => this.classes[index])
     return { decision, probability, labels }
   }
 }

@@ -51,7 +51,7 @@ function fromRows(X, columns) {
 /** @param {unknown} found */
 function dtypeError(found) {
   const tag = Object.prototype.toString.call(found).slice(8, -1)
-  return new InputError('INPUT_DTYPE', 'X', tag, 'Float32Array, Float64Array or an array of arrays of numbers')
+  return new InputError('INPUT_DTYPE', 'X', tag, 'Float32Array, Float64Array or an array of rows')
 }
 
 /**

@@ -41,12 +41,12 @@ export function parseJson(bytes) {
 }
 
 /**
- * T1. What was not UTF-8 was replaced while decoding, and differs when it is encoded again.
+ * T1. What was not UTF-8 was replaced by U+FFFD while decoding, and differs when it is encoded again.
  * @param {Uint8Array<ArrayBuffer>} bytes
  */
 function decode(bytes) {
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
-  const again = new TextEncoder().encode(text)
+  const again = text.includes('\ufffd') ? new TextEncoder().encode(text) : bytes
   const hasMark = text[0] === '\ufeff'
   const fault = hasMark ? 0 : again.findIndex((byte, i) => byte !== bytes[i])
   if (fault < 0) return text

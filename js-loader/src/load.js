@@ -1,6 +1,6 @@
 // The order of checks (R3): one line for each section of the specification.
 import { readArrays } from './arrays.js'
-import { checkAgreement, checkConfig, toPlain } from './config.js'
+import { checkAgreement, checkConfig } from './config.js'
 import { FormatError } from './errors.js'
 import { Head } from './head.js'
 import { parseJson } from './json.js'
@@ -11,13 +11,7 @@ import { parseZip } from './zip.js'
 export const MAXIMUM_CONFIG_SIZE = 1048576
 export const MAXIMUM_NPZ_SIZE = 150994944
 
-// The assay thresholds of the training code that writes version 0.
-const VERSION_0_ASSAY_THRESHOLDS = Object.freeze(
-  /** @type {[string, number][]} */ ([['ELISA', 0.5], ['PSR', 0.5495]]).map((pair) => Object.freeze(pair)),
-)
-
 /** @typedef {import('./json.js').JsonObject} JsonObject */
-/** @typedef {import('./arrays.js').HeadArrays} HeadArrays */
 /** @typedef {ArrayBufferView | ArrayBufferLike} Bytes */
 
 /**
@@ -27,59 +21,34 @@ const VERSION_0_ASSAY_THRESHOLDS = Object.freeze(
  * @param {{requireVerified?: boolean}} [options] requireVerified: refuse version 0, which has no self-test
  * @returns {Head}
  */
-export function load(npzBytes, configBytes, { requireVerified = false } = {}) {
+export function load(npzBytes, configBytes, options) {
+  return loadBytes(npzBytes, configBytes, options)
+}
+
+/**
+ * As `load`.
+ * @param {Bytes} npzBytes
+ * @param {Bytes} configBytes
+ * @param {{requireVerified?: boolean}} [options]
+ * @param {boolean} [mayView] whether the head may keep a view of npzBytes, not a copy: nobody else writes to them, and the host is
+ *   little-endian, as they are
+ */
+export function loadBytes(npzBytes, configBytes, { requireVerified } = {}, mayView) {
   const npz = toBytes(npzBytes, 'npzBytes')
   const configView = toBytes(configBytes, 'configBytes')
   checkSize(configView, 'config', MAXIMUM_CONFIG_SIZE)
   checkSize(npz, 'npz', MAXIMUM_NPZ_SIZE)
-  // A copy, because TextDecoder refuses shared memory; bounded by the size just checked.
-  const config = new Uint8Array(configView)
+  // TextDecoder refuses shared memory.
+  const config = mayView ? /** @type {Uint8Array<ArrayBuffer>} */ (configView) : new Uint8Array(configView)
   const { root, formatVersion } = checkConfig(parseJson(config), config)
-  return formatVersion === '0' ? loadVersion0(npz, root, requireVerified) : loadVersion1(npz, root, formatVersion)
-}
-
-/**
- * @param {Uint8Array} npz
- * @param {JsonObject} root
- * @param {string} formatVersion
- */
-function loadVersion1(npz, root, formatVersion) {
-  checkNpzDigest(npz, root)
-  const link = root.get('link')
-  const arrays = readArrays(parseZip(npz), link, false)
-  checkAgreement(root, arrays)
+  const isVersion1 = formatVersion !== '0'
+  if (isVersion1) checkNpzDigest(npz, root)
+  const model = readArrays(parseZip(npz), root.get('link'), mayView)
+  if (isVersion1) checkAgreement(root, model)
   checkEnvironment()
-  const config = toPlain(root)
-  checkSelfTest({ ...arrays, link }, root)
-  const { decision } = config
-  return new Head(arrays, {
-    link,
-    threshold: decision && decision.threshold,
-    // From the Map, because a plain object would move names such as "10" to the front.
-    assayThresholds: decision && toPlain([...root.get('decision').get('assay_thresholds')]),
-    config,
-    verified: true,
-    formatVersion,
-  })
-}
-
-/**
- * @param {Uint8Array} npz
- * @param {JsonObject} root
- * @param {boolean} requireVerified
- */
-function loadVersion0(npz, root, requireVerified) {
-  const arrays = readArrays(parseZip(npz), 'logistic', true)
-  checkEnvironment()
-  if (requireVerified) throw new FormatError('NOT_VERIFIED', '/format', 'version 0', 'a verified artifact')
-  return new Head(arrays, {
-    link: 'logistic',
-    threshold: 0.5,
-    assayThresholds: VERSION_0_ASSAY_THRESHOLDS,
-    config: toPlain(root),
-    verified: false,
-    formatVersion: '0',
-  })
+  if (isVersion1) checkSelfTest(model, root)
+  else if (requireVerified) throw new FormatError('NOT_VERIFIED', '/format', 'version 0', 'a verified artifact')
+  return new Head(model, root, formatVersion)
 }
 
 /**
@@ -91,7 +60,7 @@ function toBytes(value, name) {
   if (/^\[object (Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(value))) {
     return new Uint8Array(/** @type {ArrayBuffer} */ (value))
   }
-  throw new TypeError(`${name}: expected an ArrayBuffer or a view of one`)
+  throw new TypeError(`${name}: expected an ArrayBuffer or a view`)
 }
 
 /**

@@ -1,9 +1,10 @@
 // The only file that reads files. `plmhead/node` exports it; the functions are synchronous, as `load` is.
 import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
+import { endianness } from 'node:os'
 import { basename } from 'node:path'
 import { FormatError, InputError, isFormatError, printable } from './errors.js'
 import { shapeError } from './input.js'
-import { MAXIMUM_CONFIG_SIZE, MAXIMUM_NPZ_SIZE, load } from './load.js'
+import { MAXIMUM_CONFIG_SIZE, MAXIMUM_NPZ_SIZE, loadBytes } from './load.js'
 import { PREAMBLE_SIZE, NpyArray, itemSize, readPreamble } from './npy.js'
 
 /**
@@ -38,7 +39,7 @@ export function loadPair(path, options) {
   for (let attempt = 0; ; attempt += 1) {
     const pair = readPair(path)
     try {
-      return { ...pair, head: load(pair.npz, pair.config, options) }
+      return { ...pair, head: loadBytes(pair.npz, pair.config, options, endianness() === 'LE') }
     } catch (error) {
       if (!isFormatError(error, 'NPZ_DIGEST') || attempt === PAUSES.length) throw error
     }
@@ -73,6 +74,17 @@ export function readPairOfPaths(npzPath, configPath) {
 }
 
 /**
+ * Where to put an NPZ so that the values of its first member, the coefficients, lie at a multiple of 8. Otherwise they would
+ * be copied. Behind the local header of 30 bytes come the member's name, extra field and preamble.
+ * @param {number} file
+ */
+function shiftOf(file) {
+  const header = new DataView(new ArrayBuffer(30))
+  readSync(file, header, 0, 30, 0)
+  return -(30 + header.getUint16(26, true) + header.getUint16(28, true) + PREAMBLE_SIZE) & 7
+}
+
+/**
  * The whole file, or one byte more than allowed: enough for `load` to refuse it with FILE_SIZE.
  * @param {string} path
  * @param {'config' | 'npz'} where
@@ -82,7 +94,8 @@ function readStart(path, where, maximum) {
   return readable(path, where, () => {
     const file = openSync(path, 'r')
     try {
-      const bytes = new Uint8Array(Math.min(fstatSync(file).size, maximum + 1))
+      const size = Math.min(fstatSync(file).size, maximum + 1)
+      const bytes = new Uint8Array(new ArrayBuffer(size + 8), shiftOf(file), size)
       let length = 0
       for (let count = -1; count !== 0 && length < bytes.length; length += count) {
         count = readSync(file, bytes, length, bytes.length - length, length)
@@ -132,5 +145,6 @@ function parseNpy(bytes, columns) {
   const size = shape[0] * columns * itemSize(descr)
   const found = bytes.length - PREAMBLE_SIZE
   if (found !== size) throw new FormatError('NPY_LENGTH', 'X', `${found} bytes of data`, size)
-  return new NpyArray(descr, shape, bytes.subarray(PREAMBLE_SIZE)).floats()
+  const values = new NpyArray(descr, shape, bytes.subarray(PREAMBLE_SIZE)).floats()
+  return values instanceof Float64Array ? values : new Float64Array(values)
 }

@@ -91,10 +91,20 @@ export class NpyArray {
     this.view = new DataView(data.buffer, data.byteOffset, data.byteLength)
   }
 
-  /** The values of `<f8` or `<f4`, widened. DataView, because the data is seldom aligned and a host may be big-endian. */
-  floats() {
+  /**
+   * The values of `<f8` or `<f4`, widened unless they are more than the longest row: scoring is faster so, but a copy may
+   * take little beside the file.
+   * DataView, because the data may lie anywhere and a host may be big-endian.
+   * @param {boolean} [mayView] whether many may be a view of the file's bytes, where these are aligned
+   */
+  floats(mayView) {
     const { view, length } = this
-    const values = new Float64Array(length)
+    const areMany = length > MAXIMUM_COLUMNS
+    const Floats = areMany && this.descr === '<f4' ? Float32Array : Float64Array
+    if (mayView && areMany && view.byteOffset % Floats.BYTES_PER_ELEMENT === 0) {
+      return new Floats(/** @type {ArrayBuffer} */ (view.buffer), view.byteOffset, length)
+    }
+    const values = new Floats(length)
     if (this.descr === '<f8') for (let i = 0; i < length; i++) values[i] = view.getFloat64(8 * i, true)
     else for (let i = 0; i < length; i++) values[i] = view.getFloat32(4 * i, true)
     return values

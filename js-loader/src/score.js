@@ -3,7 +3,7 @@
 
 /**
  * @typedef {object} Coefficients
- * @property {Float64Array} coef rows * nFeaturesIn values, row-major
+ * @property {Float32Array | Float64Array} coef rows * nFeaturesIn values, row-major; widened while scoring, which is exact
  * @property {Float64Array} intercept
  * @property {number} rows
  * @property {number} nFeaturesIn
@@ -56,7 +56,7 @@ export function decisions({ coef, intercept, rows, nFeaturesIn }, x) {
  * Eight lanes, added as a tree.
  * @param {Float32Array | Float64Array} x
  * @param {number} xStart
- * @param {Float64Array} w
+ * @param {Float32Array | Float64Array} w
  * @param {number} wStart
  * @param {number} n
  */

@@ -1,10 +1,11 @@
 // The conformance protocol of conformance/README.md: one JSON object a line in, one a line out, in order.
 import { createHash } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
+import { endianness } from 'node:os'
 import { isFormatError, isInputError, printable } from './errors.js'
 import { shapeError } from './input.js'
 import { JsonNumber, parseJson } from './json.js'
-import { load } from './load.js'
+import { loadBytes } from './load.js'
 import { readPairOfPaths } from './node.js'
 import { bitsOf, fromBits } from './score.js'
 import { VERSION } from './version.js'
@@ -89,7 +90,7 @@ class Session {
   load(request) {
     if (typeof request.npz !== 'string' || typeof request.config !== 'string') throw new BadRequest('npz and config are due')
     const { npz, config } = readPairOfPaths(request.npz, request.config)
-    const head = load(npz, config)
+    const head = loadBytes(npz, config, {}, endianness() === 'LE')
     const model = `m${++this.count}`
     this.heads.set(model, head)
     return { ok: true, model }
