@@ -5,7 +5,7 @@ const FETCH_AGAIN = 'fetch both files again; if you edited the config, run: plmh
 
 /**
  * Every code of this package with its remedy, null where there is none: the table of spec/v1/errors.json, in its order,
- * less the codes of encoders, writers and signatures.
+ * less the codes of encoders, writers, signatures and the hub.
  */
 export const errorCodes = Object.freeze({
   FILE_UNREADABLE: 'check the path; the config of NAME.npz is NAME_config.json, beside it',
