@@ -9,7 +9,7 @@ from typing import Any
 
 from ..head import Head, load, pair_paths
 from .dataset import Rows, add_bootstrap_options, add_data_options, features, read_rows
-from .evaluate import between, number, quoted, table
+from .evaluate import between, need_scikit_learn, number, quoted, table
 from .terminal import compact, progress
 
 #: The exit code where the two heads can answer differently.
@@ -58,6 +58,7 @@ def _outputs(a: Head, b: Head, rows: Rows, options: argparse.Namespace) -> dict[
     settings = Bootstrap(options.resamples, options.seed, options.confidence)
     codes = None
     if rows.labels is not None:
+        need_scikit_learn()
         codes = class_codes(rows.labels, a.classes, Path(options.labels or options.data).name)
     X = features(a, rows, options)
     inputs = (X, X if rows.sequences is None or same_contract(a, b) else features(b, rows, options))

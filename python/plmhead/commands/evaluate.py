@@ -8,24 +8,32 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..head import Head, load, pair_paths
+from ..metrics import Codes
 from .dataset import add_bootstrap_options, add_data_options, features, read_rows
 from .terminal import add_threshold_options, compact, progress
 
 
-def evaluated(head: Head, options: argparse.Namespace) -> dict[str, Any]:
-    """The object of `plmhead evaluate --json`. Raises InputError of what the options name, ImportError."""
+def evaluated(head: Head, options: argparse.Namespace) -> tuple[dict[str, Any], Codes, NDArray[np.floating]]:
+    """The object of `plmhead evaluate --json`, the true class codes (m,) and the embeddings (m, n).
+
+    Raises InputError of what the options name, ImportError.
+    """
     from ..evaluate import Bootstrap, class_codes, evaluate
 
     settings = Bootstrap(options.resamples, options.seed, options.confidence)
     head.threshold_in_force(options.threshold, options.assay_type)  # a bad threshold is said before any embedding
-    _need_scikit_learn()
+    need_scikit_learn()
     rows = read_rows(head, options)
     assert rows.labels is not None
     codes = class_codes(rows.labels, head.classes, Path(options.labels or options.data).name)
+    X = features(head, rows, options)
     found = evaluate(
         head,
-        features(head, rows, options),
+        X,
         codes,
         threshold=options.threshold,
         assay_type=options.assay_type,
@@ -33,26 +41,26 @@ def evaluated(head: Head, options: argparse.Namespace) -> dict[str, Any]:
         settings=settings,
         progress=progress("bootstrap"),
     )
-    return {
+    about = {
         "name": pair_paths(options.artifact)[0].stem,
         "npz_sha256": head.npz_sha256,
         "link": head.link,
         "classes": head.classes.tolist(),
         "data": {**rows.described(), "group_column": options.group_column},
-        **found,
     }
+    return {**about, **found}, codes, X
 
 
-def _need_scikit_learn() -> None:
+def need_scikit_learn() -> None:
     """Said before the embedding, not after it. Raises ImportError."""
     try:
         import sklearn  # noqa: F401
     except ImportError:
-        raise ImportError("evaluation needs scikit-learn: pip install 'plmhead[train]'") from None
+        raise ImportError("scores need scikit-learn: pip install 'plmhead[evaluate]'") from None
 
 
 def run_evaluate(options: argparse.Namespace) -> None:
-    found = evaluated(load(options.artifact), options)
+    found, _, _ = evaluated(load(options.artifact), options)
     if options.json:
         print(compact(found))
         return
