@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from plmhead.card import plots
-from plmhead.metrics import Curve
+from plmhead.metrics import Curve, curves
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -53,6 +53,22 @@ def test_every_mark_lies_inside_its_plot(points, thresholds):
             for name, most in (("x", plots.WIDTH), ("cx", plots.WIDTH), ("y", plots.HEIGHT), ("cy", plots.HEIGHT)):
                 assert 0 <= float(element.get(name, 0)) <= most
     assert max(len(e.get("points", "").split()) for e in ElementTree.fromstring(f"<svg>{drawn[0]}</svg>")) <= 300
+
+
+def test_the_areas_are_those_that_the_page_states():
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    positive = RNG.uniform(size=90) < 0.3
+    p = np.clip(0.3 * positive + RNG.uniform(size=90), 0, 1).round(2)
+    roc, precision_recall = curves(positive, p)
+    for svg, expected in (
+        (plots.roc([roc]), roc_auc_score(positive, p)),
+        (plots.precision_recall([precision_recall], []), average_precision_score(positive, p)),
+    ):
+        line = re.search(r'class="series s0" points="([^"]*)"', svg)
+        x, y = np.array([point.split(",") for point in line[1].split()], dtype=float).T
+        x, y = (x - plots.LEFT) / (plots.WIDTH - plots.LEFT - plots.RIGHT), plots.HEIGHT - plots.BOTTOM - y
+        assert np.trapezoid(y / (plots.HEIGHT - plots.TOP - plots.BOTTOM), x) == pytest.approx(expected, abs=2e-3)
 
 
 def test_bars_are_shares_of_each_side():

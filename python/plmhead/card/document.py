@@ -92,7 +92,10 @@ class Snippet:
 
 @dataclass(frozen=True)
 class Figure:
-    """A plot as SVG, made by `plots` of numbers and our own words alone, and the same in words."""
+    """A plot as SVG, made by `plots` of numbers and our own words alone, and the same in words.
+
+    A key of the legend is `line0` … (a curve), `s0` … (a bar), or the letter of a threshold.
+    """
 
     title: str
     svg: str

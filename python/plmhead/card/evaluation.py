@@ -81,6 +81,11 @@ def _interval(score: dict[str, Any]) -> str:
     return "–" if score["low"] is None else f"{score['low']:.3f} to {score['high']:.3f}"
 
 
+def _with_interval(score: dict[str, Any]) -> str:
+    value = number(score["value"])
+    return value if score["low"] is None else f"{value} ({_interval(score)})"
+
+
 def _thresholds(found: dict[str, Any]) -> Table:
     """One row a distinct threshold, in rising order."""
     names = ("recall", "specificity", "precision", "f1", "mcc")
@@ -153,7 +158,7 @@ def _groups(found: dict[str, Any]) -> Table:
     rows: list[tuple[Text, ...]] = []
     for group in found["groups"]:
         scores = group["scores"]
-        cells = [f"{number(scores[name]['value'])} ({_interval(scores[name])})" for name in columns]
+        cells = [_with_interval(scores[name]) for name in columns]
         rows.append((Code(group["group"]), f"{group['rows']:,}", *cells))
     return Table("Groups of rows", ("group", "rows", *(SCORES[column] for column in columns)), tuple(rows))
 
@@ -170,7 +175,7 @@ def figures(head: Head, evaluated: Evaluated) -> Iterator[Figure]:
     shown = [c for c in ([1] if two else range(len(names))) if 0 < int((codes == c).sum()) < len(codes)]
     if shown and len(shown) <= plots.SERIES:
         drawn = [curves(codes == c, p[:, c]) for c in shown]
-        keys = tuple((f"s{i}", Code(names[c])) for i, c in enumerate(shown)) if not two else ()
+        keys = tuple((f"line{i}", Code(names[c])) for i, c in enumerate(shown)) if not two else ()
         legend = (*keys, *(_legend(found)))
         yield _roc(found, [curve for curve, _ in drawn], marks, legend, two)
         shares = [float((codes == c).mean()) for c in shown]

@@ -104,10 +104,7 @@ def _matrix(matrix: Matrix) -> str:
 
 def _figure(figure: Figure) -> str:
     anchor = "figure-" + "-".join(word for word in figure.title.lower().split() if word.isalpha())
-    legend = "".join(
-        f'<li><span class="key {escape(key)}">{"" if key.startswith("s") else escape(key)}</span> {_text(text)}</li>'
-        for key, text in figure.legend
-    )
+    legend = "".join(f"<li>{_key(key)} {_text(text)}</li>" for key, text in figure.legend)
     return (
         f'<figure><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="{anchor}-title {anchor}-desc">'
         f'<title id="{anchor}-title">{escape(figure.title)}</title>'
@@ -116,6 +113,14 @@ def _figure(figure: Figure) -> str:
         + (f'<ul class="legend">{legend}</ul>' if legend else "")
         + f"<p>{_text(figure.words)}</p></figcaption></figure>"
     )
+
+
+def _key(key: str) -> str:
+    """A sample of a curve (line0 …) or of a bar (s0 …), or the letter of a threshold."""
+    if key.startswith("line"):
+        line = f'<polyline class="series s{key[4:]}" points="0,7 40,7"/>'
+        return f'<svg viewBox="0 0 40 14" aria-hidden="true">{line}</svg>'
+    return f'<span class="key {key}"></span>' if key.startswith("s") else f'<span class="key">{escape(key)}</span>'
 
 
 def _text(text: Text) -> str:

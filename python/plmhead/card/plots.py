@@ -112,7 +112,10 @@ def _series(curves: Sequence[Curve], steps: bool = False) -> list[str]:
     for i, curve in enumerate(curves):
         x, y = _thinned(curve)
         if steps:
-            x, y = np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1]  # precision falls where recall has been reached
+            x, y = (
+                np.repeat(x, 2)[:-1],
+                np.repeat(y, 2)[1:],
+            )  # up to a recall holds its precision: the area is the average
         parts.append(_line(x.tolist(), y.tolist(), f"series s{i % SERIES}"))
     return parts
 

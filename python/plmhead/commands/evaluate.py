@@ -114,8 +114,13 @@ def _threshold_row(row: dict[str, Any], names: Sequence[str]) -> list[str]:
 
 def _group_row(group: dict[str, Any]) -> list[str]:
     scores = group["scores"]
-    cells = [number(scores[name]["value"]) + f" ({between(scores[name])})" for name in _OF_GROUPS]
+    cells = [_with_interval(scores[name]) for name in _OF_GROUPS]
     return [quoted(group["group"]), str(group["rows"]), *cells]
+
+
+def _with_interval(score: dict[str, Any]) -> str:
+    value = number(score["value"])
+    return value if score["low"] is None else f"{value} ({between(score)})"
 
 
 def quoted(value: Any) -> str:
