@@ -36,6 +36,10 @@ $(JS): js-loader/package-lock.json
 	cd js-loader && npm ci --no-audit --no-fund --loglevel=error
 	touch $@
 
+.venv/.hub: requirements-hub.lock .venv/.installed
+	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-hub.lock
+	touch $@
+
 .venv/.interop: requirements-interop.lock .venv/.installed
 	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-interop.lock
 	touch $@
@@ -47,7 +51,7 @@ demo-selfcheck: setup
 	test -f demo-out/scores.rust.jsonl || $(MAKE) --no-print-directory demo
 	$(PY) tools/demo.py --selfcheck
 
-test: setup soak-driver .venv/.torch .venv/.sign .venv/.interop lint
+test: setup soak-driver .venv/.torch .venv/.sign .venv/.hub .venv/.interop lint
 	$(PY) tools/run_tests.py
 
 # The fuzz targets are looked at without being linked, so that libFuzzer needs no C++ compiler here.
@@ -82,6 +86,11 @@ conformance-check: setup
 
 conformance-selftest: setup
 	$(PY) -m conformance.selftest
+
+# Push, pull at a revision, score, with the hub's real client against a hub on the loopback
+.PHONY: hub-test
+hub-test: setup .venv/.hub .venv/.sign
+	$(PY) -m pytest -q tests/test_hub.py
 
 # Every accepted case as an ONNX graph, scored by onnxruntime: inside the proved intervals
 .PHONY: onnx-conformance

@@ -40,7 +40,7 @@ NO_ZIPMAP = {"zipmap": False}
 
 def fitted(model, y=TWO):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # scikit-learn renames parameters of LogisticRegressionCV
+        warnings.simplefilter("ignore")  # scikit-learn renames parameters, and scipy options that it passes
         return model.fit(X, y)
 
 

@@ -10,11 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.hub_server import WRITER, HubServer
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "docs/migration.md", "docs/interop.md")
+PAGES = ("README.md", "docs/migration.md", "docs/interop.md", "docs/hub.md")
 #: What the blocks of a page import beside plmhead[train].
-NEEDS = {"docs/interop.md": ("onnx", "skl2onnx")}
+NEEDS = {"docs/interop.md": ("onnx", "skl2onnx"), "docs/hub.md": ("huggingface_hub",)}
 BLOCKS = [
     (page, language, block)
     for page in PAGES
@@ -22,6 +23,14 @@ BLOCKS = [
         r"^```(\w+)\n(.*?)^```$", (REPOSITORY / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
     )
 ]
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    """What the page on hubs needs, and a hub on the loopback to give it."""
+    with HubServer(lfs=False) as server:
+        home = str(tmp_path_factory.mktemp("hub"))
+        yield {"HF_ENDPOINT": server.url, "HF_TOKEN": WRITER, "HF_HOME": home}
 
 
 @pytest.fixture(scope="module")
@@ -94,11 +103,14 @@ RUNNERS = {"python": run_python, "js": run_javascript, "rust": run_rust, "sh": r
 @pytest.mark.parametrize(
     ("page", "language", "block"), BLOCKS, ids=[f"{i}-{b[0]}-{b[1]}" for i, b in enumerate(BLOCKS)]
 )
-def test_block(page, language, block, folder):
+def test_block(page, language, block, folder, request, monkeypatch):
     if "train_model" in block:
         pytest.importorskip("torch", reason="needs torch: pip install 'plmhead[torch]'")
     for name in NEEDS.get(page, ()):
         pytest.importorskip(name)
+    if page == "docs/hub.md":
+        for name, value in request.getfixturevalue("hub").items():
+            monkeypatch.setenv(name, value)
     RUNNERS[language](block, folder)
 
 

@@ -14,6 +14,7 @@ from .head import Head, from_bytes, load
 if TYPE_CHECKING:
     from .classifier import BinaryClassifier
     from .esm import ESMEmbeddingExtractor
+    from .hub import from_pretrained, push_to_hub, save_pretrained
     from .onnx_export import to_onnx
     from .pickles import convert
     from .pipeline import load_model_from_npz, save_model, train_model
@@ -31,11 +32,14 @@ __all__ = [
     "__version__",
     "convert",
     "from_bytes",
+    "from_pretrained",
     "load",
     "load_model_from_npz",
     "load_signed",
+    "push_to_hub",
     "save",
     "save_model",
+    "save_pretrained",
     "sign",
     "to_onnx",
     "train_model",
@@ -47,10 +51,13 @@ _LATER = {
     "ESMEmbeddingExtractor": "esm",
     "Saved": "writer",
     "convert": "pickles",
+    "from_pretrained": "hub",
     "load_model_from_npz": "pipeline",
     "load_signed": "signing",
+    "push_to_hub": "hub",
     "save": "writer",
     "save_model": "pipeline",
+    "save_pretrained": "hub",
     "sign": "signing",
     "to_onnx": "onnx_export",
     "train_model": "pipeline",

@@ -24,6 +24,8 @@ from .zip import MAX_NPZ_BYTES, read_members
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
 
+    from .hub import Source
+
 #: How long a reader waits before it reads a pair again, in seconds.
 PAUSES = (0.001, 0.004, 0.016)
 
@@ -43,7 +45,10 @@ class Head:
     format_version : "0" or the version in the file, such as "1.0"
     verified : bool; True where digests and self-test were checked (never for version 0)
     npz_sha256 : hexadecimal SHA-256 of the NPZ
+    source : where on a hub it was loaded from, and the commit; None for files (`plmhead.hub.Source`)
     """
+
+    source: Source | None = None
 
     def __init__(self, config: Config, arrays: Arrays, npz_sha256: str) -> None:
         self._decision = config.decision
@@ -118,6 +123,12 @@ class Head:
         from .sklearn_bridge import to_estimator
 
         return to_estimator(self)
+
+    def save_pretrained(self, directory: str | os.PathLike[str], *, card: str | None = None) -> Path:
+        """As `plmhead.save_pretrained` of this head."""
+        from .hub import save_pretrained
+
+        return save_pretrained(self, directory, card=card)
 
     def _score(self, X: ArrayLike) -> NDArray[np.float64]:
         x = _matrix(X, self.n_features_in)

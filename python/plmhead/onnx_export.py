@@ -103,7 +103,11 @@ class _Graph:
     def softmax(self, z: str) -> str:
         """P5 and P7."""
         largest = self.add("ReduceMax", z, output="largest", axes=[1], keepdims=1)
-        power = self.add("Exp", self.add("Sub", z, largest, output="shifted"), output="power")
+        shifted = self.add("Sub", z, largest, output="shifted")
+        # Older builds of onnxruntime return e^-709 for everything below it.
+        faint = self.add("Less", shifted, self.number("faintest", -708.0), output="faint")
+        power = self.add("Exp", shifted, output="exponential")
+        power = self.add("Where", faint, self.number("zero", 0.0), power, output="power")
         self.constant("class_axis", np.array([1], dtype=np.int64))
         total = self.add("ReduceSum", power, "class_axis", output="total", keepdims=1)
         self.add("Div", power, total, output="probabilities")
