@@ -95,7 +95,7 @@ def real_page(tmp_path_factory, plmhead_command) -> Path:
     options = ["--assay-threshold", "ELISA=0.5", "--assay-threshold", "PSR=0.5495", "--assay-type", "ELISA"]
     group = ["--group-column", "b_cell_subset"] if real else []
     for command in (
-        ["train", "--data", train, "--out", "polyreactivity", "--standardize", *options],
+        ["train", "--data", train, "--out", "polyreactivity", "--standardize", "--folds", "5", *options],
         ["card", "polyreactivity", "--data", test, *group, "--license", "apache-2.0"],
     ):
         done = subprocess.run([*plmhead_command, *map(str, command)], cwd=folder, capture_output=True, text=True)

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Codes = NDArray[np.intp]
+Codes = NDArray[np.integer[Any]]
+Probabilities = NDArray[np.floating[Any]]
 
 #: Every score, in the order in which it is shown. Precision, recall, F1, ROC AUC and average precision are those of class 1
 #: where there are two classes, else unweighted means over the classes, one against the rest.
@@ -31,7 +32,7 @@ class Answer(NamedTuple):
     """What a head says of m rows: the codes (m,) of the labels it gives, and probabilities (m, k)."""
 
     predicted: Codes
-    probabilities: Floats
+    probabilities: Probabilities
 
 
 def point_scores(codes: Codes, answer: Answer) -> dict[str, float | None]:
@@ -78,7 +79,7 @@ def finite_or_none(value: float | None) -> float | None:
     return None if value is None or not np.isfinite(value) else float(value)
 
 
-def _ranking_scores(codes: Codes, p: Floats) -> dict[str, float]:
+def _ranking_scores(codes: Codes, p: Probabilities) -> dict[str, float]:
     from sklearn import metrics
 
     k = p.shape[1]
@@ -92,7 +93,7 @@ def _ranking_scores(codes: Codes, p: Floats) -> dict[str, float]:
     return {"roc_auc": scored[0], "average_precision": scored[1]}
 
 
-def _squared_errors(codes: Codes, p: Floats) -> Floats:
+def _squared_errors(codes: Codes, p: Probabilities) -> Floats:
     """Each row's share in the Brier score: for two classes that of class 1, else the sum over classes (0 to 2)."""
     errors: Floats = (p - np.eye(p.shape[1])[codes]) ** 2
     return errors[:, 1] if p.shape[1] == 2 else errors.sum(axis=1)
@@ -155,7 +156,7 @@ def _mean_of_known(values: Floats) -> Floats:
 class _Ranking:
     """ROC AUC and average precision of one class against the rest; rows of equal probability share a step."""
 
-    def __init__(self, positive: NDArray[np.bool_], p: Floats) -> None:
+    def __init__(self, positive: NDArray[np.bool_], p: Probabilities) -> None:
         self._order = np.argsort(-p, kind="stable")
         descending = p[self._order]
         self._steps = np.flatnonzero(np.append(True, descending[1:] != descending[:-1]))
@@ -245,7 +246,7 @@ class Curve(NamedTuple):
     y: Floats
 
 
-def curves(positive: NDArray[np.bool_], p: Floats) -> tuple[Curve, Curve]:
+def curves(positive: NDArray[np.bool_], p: Probabilities) -> tuple[Curve, Curve]:
     """The ROC curve (false against true positive rate) and the precision-recall curve (recall against precision)."""
     from sklearn import metrics
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
+from .metrics import Answer, point_scores
 
 METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc")
 
@@ -170,29 +171,8 @@ def evaluate(codes: NDArray[np.integer], probabilities: NDArray[np.floating]) ->
 
     Two classes: of class 1. More: macro averages, ROC AUC one against the rest. Undefined scores are None.
     """
-    from sklearn import metrics
-
-    k = probabilities.shape[1]
-    predicted = probabilities.argmax(axis=1)
-    average = "binary" if k == 2 else "macro"
-    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
-        codes, predicted, average=average, zero_division=np.nan
-    )
-    auc = None
-    if len(np.unique(codes)) == k:
-        auc = (
-            metrics.roc_auc_score(codes, probabilities[:, 1])
-            if k == 2
-            else metrics.roc_auc_score(codes, probabilities, multi_class="ovr")
-        )
-    scores = {
-        "accuracy": metrics.accuracy_score(codes, predicted),
-        "precision": precision,
-        "recall": recall,
-        "f1": f1,
-        "roc_auc": auc,
-    }
-    return {name: None if value is None or not np.isfinite(value) else float(value) for name, value in scores.items()}
+    scores = point_scores(codes, Answer(probabilities.argmax(axis=1), probabilities))
+    return {name: scores[name] for name in METRICS}
 
 
 def metrics_table(metrics: dict[str, Any], shown: Sequence[str] = METRICS) -> str:
