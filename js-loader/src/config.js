@@ -260,7 +260,7 @@ function checkSeal(root, bytes) {
     throw new FormatError('CONFIG_SEAL', pointer, 'another ending', 'this member last, in the fixed 86 bytes')
   }
   const digest = sha256(sealed)
-  if (digest !== match[1]) throw new FormatError('CONFIG_DIGEST', pointer, `a config with SHA-256 ${digest}`, match[1])
+  if (digest !== match[1]) throw new FormatError('CONFIG_DIGEST', pointer, `SHA-256 ${digest}`, match[1])
 }
 
 /**

@@ -25,7 +25,7 @@ export const errorCodes = Object.freeze({
   FIELD_TYPE: null,
   FIELD_VALUE: null,
   FIELD_UNKNOWN: 'move it under extensions, or correct its name',
-  NPZ_DIGEST: FETCH_AGAIN,
+  NPZ_DIGEST: 'fetch both files again; if a save was killed, run: plmhead repair NAME',
   ZIP_END: null,
   ZIP_CENTRAL: null,
   ZIP_FLAGS: null,

@@ -197,7 +197,7 @@ export function object(table) {
     if (context.ignoreUnknown) return
     for (const name of members.keys()) {
       if (names.has(name)) continue
-      throw new FormatError('FIELD_UNKNOWN', childPointer(pointer, name), 'a member that the format does not have', 'none')
+      throw new FormatError('FIELD_UNKNOWN', childPointer(pointer, name), 'an unknown member', 'none')
     }
   }
 }

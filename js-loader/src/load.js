@@ -81,5 +81,5 @@ function checkSize(bytes, where, maximum) {
 function checkNpzDigest(npz, root) {
   const digest = sha256(npz)
   const expected = root.get('npz_sha256')
-  if (digest !== expected) throw new FormatError('NPZ_DIGEST', '/npz_sha256', `an NPZ with SHA-256 ${digest}`, expected)
+  if (digest !== expected) throw new FormatError('NPZ_DIGEST', '/npz_sha256', `SHA-256 ${digest}`, expected)
 }

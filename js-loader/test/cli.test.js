@@ -76,7 +76,7 @@ test('verify', () => {
   const { stdout } = refused(['verify', 'bad', '--json'], 1, /^$/)
   const { code, where, message, ...rest } = JSON.parse(stdout)
   assert.deepEqual([rest, code, where], [{ name: 'bad', ok: false }, 'NPZ_DIGEST', '/npz_sha256'])
-  assert.match(message, /^found an NPZ with SHA-256/)
+  assert.match(message, /^found SHA-256 [0-9a-f]{64}, expected [0-9a-f]{64}$/)
   refused(['verify', 'absent'], 1, /^plmhead: FILE_UNREADABLE \(config\): found ENOENT/)
 })
 

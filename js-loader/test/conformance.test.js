@@ -1,4 +1,4 @@
-// Every case of ../conformance: verdict, code, where, description, and predictions to the bit.
+// Every case of ../conformance and of its gold: verdict, code, where, description, and predictions to the bit.
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { createHash } from 'node:crypto'
@@ -8,17 +8,20 @@ import { fileURLToPath } from 'node:url'
 import { isFormatError, isInputError, load } from '../src/index.js'
 import { describe, predict } from '../src/testee.js'
 
-const suiteFolder = fileURLToPath(new URL('../../conformance/', import.meta.url))
-const manifestPath = join(suiteFolder, 'manifest.json')
-const cases = existsSync(manifestPath) ? JSON.parse(readFileSync(manifestPath, 'utf8')).cases : []
+for (const suite of ['conformance', 'conformance/gold']) {
+  const suiteFolder = fileURLToPath(new URL(`../../${suite}/`, import.meta.url))
+  const manifestPath = join(suiteFolder, 'manifest.json')
+  const cases = existsSync(manifestPath) ? JSON.parse(readFileSync(manifestPath, 'utf8')).cases : []
 
-test('the conformance suite is there', () => {
-  assert.ok(existsSync(manifestPath), `${manifestPath} is missing`)
-  assert.ok(cases.length > 0, `${manifestPath} lists no case`)
-})
+  test(`the suite ${suite} is there`, () => {
+    assert.ok(cases.length > 0, `${manifestPath} is missing, or lists no case`)
+  })
 
-for (const { id, path, kind, sha256 } of cases) {
-  test(`conformance ${id}`, () => {
+  for (const entry of cases) testCase(suiteFolder, suite, entry)
+}
+
+function testCase(suiteFolder, suite, { id, path, kind, sha256 }) {
+  test(`${suite} ${id}`, () => {
     const folder = join(suiteFolder, path)
     for (const [name, digest] of Object.entries(sha256)) {
       assert.equal(createHash('sha256').update(readFileSync(join(folder, name))).digest('hex'), digest, `${name} is damaged`)

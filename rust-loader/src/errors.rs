@@ -56,7 +56,8 @@ codes! {
     FieldValue "FIELD_VALUE" "A member's value is out of range." None;
     FieldUnknown "FIELD_UNKNOWN" "A member is not part of the format."
         Some("move it under extensions, or correct its name");
-    NpzDigest "NPZ_DIGEST" "The NPZ is not the one that the config was written for." FETCH_AGAIN;
+    NpzDigest "NPZ_DIGEST" "The NPZ is not the one that the config was written for."
+        Some("fetch both files again; if a save was killed, run: plmhead repair NAME");
     ZipEnd "ZIP_END" "The NPZ does not end with a plain ZIP end record." None;
     ZipCentral "ZIP_CENTRAL" "A ZIP directory record breaks the profile." None;
     ZipFlags "ZIP_FLAGS" "A ZIP member is encrypted, has a data descriptor, or sets another flag." None;
