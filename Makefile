@@ -92,6 +92,12 @@ conformance-selftest: setup
 hub-test: setup .venv/.hub .venv/.sign
 	$(PY) -m pytest -q tests/test_hub.py
 
+# The card of a head trained on the real sequences where they are at hand, in Chromium: two widths, light and dark, and printed
+.PHONY: card-test
+card-test: setup
+	$(PY) -m pytest -q tests/test_card.py tests/test_card_page.py
+	@echo "card-test: pictures in .cache/card-test"
+
 # Every accepted case as an ONNX graph, scored by onnxruntime: inside the proved intervals
 .PHONY: onnx-conformance
 onnx-conformance: setup .venv/.interop

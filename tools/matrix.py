@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 OLDEST_PYTHON = (3, 11)
 TESTS = (
     *("head", "score", "writer", "agreement", "edit", "convert", "hostile"),
-    *("sequences", "data", "encode", "training_contract"),
+    *("sequences", "data", "encode", "training_contract", "evaluate", "compare"),
 )
 
 
