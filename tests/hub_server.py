@@ -76,6 +76,7 @@ class HubServer:
         self.stalling = threading.Event()
         self.over = threading.Event()
         self.down = False
+        self.commit_header: str | None = None  # what files say instead of their commit
         self.before_commit: Any = None  # called once, before the next commit is taken
         self._servers = [self._start(_HubHandler), self._start(_StorageHandler)]
         self.url, self.storage = [f"http://127.0.0.1:{server.server_address[1]}" for server in self._servers]
@@ -225,7 +226,7 @@ class _HubHandler(_Handler):
 
     def resolve(self, _: bytes, name: str, revision: str, path: str) -> None:
         repository, oid = self.found(name, revision)
-        content = repository.commits[oid].get(path)
+        content, oid = repository.commits[oid].get(path), self.hub.commit_header or oid
         if content is None:
             raise RefusalError(404, "EntryNotFound", X_Repo_Commit=oid)
         if not path.endswith(self.hub.large):

@@ -135,6 +135,12 @@ def test_a_push_is_one_commit_of_the_pair_and_a_card(hub, push, pairs):
     assert hub.asked("PUT", "storage/") == [f"storage/{sha256(tree['model.npz'])}"]
 
 
+def test_the_same_again_makes_no_commit(hub, push, pairs):
+    first = push(pairs / "first")
+    assert push(pairs / "first").commit == first.commit
+    assert len(hub.repositories[NAME].commits) == 2
+
+
 def test_a_pull_fetches_the_two_files_and_nothing_else(hub, pull, pairs, tmp_path):
     tree = tree_of(pairs / "first", README__md=b"# big", model__pkl=b"\x80\x04.", pytorch_model__bin=b"zip")
     repository = hub.repository(NAME, tree)
@@ -336,6 +342,14 @@ def test_a_kill_in_the_middle_leaves_a_cache_that_works(hub, pull, pairs, tmp_pa
     assert same_bits(pull(), pairs / "first")
 
 
+@pytest.mark.parametrize("commit", ["../../../out", "main", "0" * 39, "G" * 40])
+def test_a_hub_that_names_no_commit(hub, pull, pairs, tmp_path, commit):
+    hub.repository(NAME, tree_of(pairs / "first"))
+    hub.commit_header = commit
+    assert code(pull) == "HUB_UNREACHABLE"
+    assert not [path for path in tmp_path.rglob("*") if path.name == "out"]
+
+
 def test_another_writer_between_leaves_no_pair_of_two_halves(hub, push, pull, pairs):
     push(pairs / "first")
     repository = hub.repositories[NAME]
@@ -476,3 +490,17 @@ def test_refusals_of_the_commands(command, hub, pairs):
     assert "HUB_ACCESS" in done.stderr
     assert "hf auth login" in done.stderr
     assert WRITER not in done.stderr
+
+
+def test_without_the_extra_it_says_how_to_get_it(command, pairs, tmp_path, monkeypatch):
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden/huggingface_hub.py").write_text("raise ImportError('No module named huggingface_hub')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "hidden"))
+    for arguments in (("push", pairs / "first", NAME), ("fetch", NAME)):
+        done = command(*arguments)
+        assert (done.returncode, done.stderr) == (
+            1,
+            "plmhead: the hub needs huggingface_hub: pip install 'plmhead[hub]'\n",
+        )
+    save_pretrained(pairs / "first", tmp_path / "folder")
+    assert command("fetch", "folder").returncode == 0  # a folder needs no hub

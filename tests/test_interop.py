@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import warnings
@@ -58,9 +59,9 @@ MODELS = {
 }
 
 
-def graph_of(model, double=True, options=NO_ZIPMAP):
+def graph_of(model, double=True, options=NO_ZIPMAP, **more):
     kind = skl2onnx.common.data_types.DoubleTensorType if double else skl2onnx.common.data_types.FloatTensorType
-    return skl2onnx.to_onnx(model, initial_types=[("X", kind([None, 6]))], options=options)
+    return skl2onnx.to_onnx(model, initial_types=[("X", kind([None, 6]))], options=options, **more)
 
 
 def converted(model, folder: Path, **options):
@@ -105,6 +106,14 @@ def test_a_graph_in_float32_scores_as_the_graph(name, options, tmp_path):
     assert head.config["extensions"]["plmhead.import"]["coefficients"] == "float32"
     if "scaler" not in name:
         assert head.coef.dtype == np.float32
+
+
+@pytest.mark.parametrize("opset", [9, 11, 13, 18])
+@pytest.mark.parametrize("double", [False, True])
+def test_graphs_of_older_and_newer_operator_sets(opset, double, tmp_path):
+    model = MODELS["scaler, three"]()
+    head = converted(graph_of(model, double, target_opset=opset), tmp_path)
+    np.testing.assert_allclose(head.predict_proba(X), model.predict_proba(X), atol=1e-14 if double else 3e-6, rtol=0)
 
 
 def test_two_classes_by_softmax_are_doubled(tmp_path):
@@ -248,6 +257,12 @@ def external(graph):
     entry.key, entry.value = "location", "/etc/hostname"
 
 
+def other_sum(graph):
+    """The probabilities are divided by a sum over the rows."""
+    axis = next(t for t in graph.graph.initializer if t.name == "axis")
+    axis.CopyFrom(onnx.numpy_helper.from_array(np.array([0]), "axis"))
+
+
 def huge_shape(graph):
     next(t for t in graph.graph.initializer if t.name == "coef").dims[0] = 2**40
 
@@ -258,6 +273,7 @@ def huge_shape(graph):
         (both_links, "ONNX_FORM"),
         (raw_features, "ONNX_NODE"),
         (other_axis, "ONNX_NODE"),
+        (other_sum, "ONNX_NODE"),
         (external, "ONNX_FORM"),
         (huge_shape, "ONNX_FORM"),
     ],
@@ -445,3 +461,14 @@ def test_convert_and_export_as_commands(run, tmp_path):
     assert (labels == head.predict(X, threshold=0.25)).all()
     assert run("convert", "float32.onnx", cwd=tmp_path).returncode == 1  # the pair is there
     assert run("convert", "float32.onnx", "-o", "b", "--family", "esm2", cwd=tmp_path).returncode == 2
+
+
+@pytest.mark.parametrize("arguments", [("convert", "graph.onnx"), ("export", "pair", "--onnx", "out.onnx")])
+def test_without_the_extra_it_says_how_to_get_it(run, tmp_path, arguments):
+    converted(graph_of(MODELS["two classes"]()), tmp_path)
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden/onnx.py").write_text("raise ImportError('No module named onnx')")
+    done = run(*arguments, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path / "hidden")})
+    assert done.returncode == 1
+    assert done.stderr == "plmhead: reading and writing ONNX graphs needs onnx: pip install 'plmhead[interop]'\n"
+    assert not (tmp_path / "out.onnx").exists()

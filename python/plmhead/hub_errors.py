@@ -53,7 +53,9 @@ def translated(repository: str, revision: str | None) -> Iterator[None]:
         raise _unreachable(repository, fault) from None
     except (ValueError, RuntimeError) as fault:
         if "README.md" in str(fault):
-            raise InputError("METADATA", "README.md", f"found what the hub refuses: {' '.join(str(fault).split())[:200]}") from None
+            raise InputError(
+                "METADATA", "README.md", f"found what the hub refuses: {' '.join(str(fault).split())[:200]}"
+            ) from None
         # An upload that failed says so itself, and why in its cause.
         raise _refused(repository, fault.__cause__ or fault) from None
 

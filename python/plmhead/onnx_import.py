@@ -64,6 +64,8 @@ _ATTRIBUTES: dict[str, dict[str, tuple[Any, ...] | None]] = {
     "Cast": {"to": None},
     "ZipMap": {"classlabels_int64s": None, "classlabels_strings": None},
 }
+#: The constants that say how, not what, is computed.
+_CONSTANTS = {"ReduceSum": [1], "Reshape": [-1]}
 _ML = ("Scaler", "LinearClassifier", "Normalizer", "ArrayFeatureExtractor", "ZipMap")
 _EXPECTED = "the graph that skl2onnx writes of a LogisticRegression, alone or after a StandardScaler"
 _ZIPMAP = "convert it with to_onnx(model, ..., options={'zipmap': False})"
@@ -76,6 +78,7 @@ def read_onnx(path: Path) -> tuple[Fitted, dict[str, Any], str]:
     """
     graph = _Graph(_parse(path))
     coef, intercept, link, factor = _linear(graph)
+    precision = coef.dtype.name
     coef, intercept, mean, scale, scaled = _scaler(graph, coef, intercept)
     folded = ["standard_scaler"] * scaled + ["two_class_multinomial"] * (factor == 2)
     parameters = {"model_type": "LogisticRegression", **{name: _SEAL_DEFAULTS[name] for name in _NOT_KNOWN}}
@@ -83,10 +86,14 @@ def read_onnx(path: Path) -> tuple[Fitted, dict[str, Any], str]:
     fitted = Fitted(
         coef, intercept, normalise_labels(graph.classes), n_iter, link, parameters, mean, scale, factor, folded
     )
-    kept = "float32" if graph.single else "float64"
-    origin = {"from": "onnx", "producer": graph.producer, "coefficients": kept, "not_known": [*_NOT_KNOWN, "n_iter"]}
+    origin = {
+        "from": "onnx",
+        "producer": graph.producer,
+        "coefficients": precision,
+        "not_known": [*_NOT_KNOWN, "n_iter"],
+    }
     note = "the graph holds coefficients in float32: the artifact scores as the graph does, not as what it was made of"
-    return fitted, {"extensions": {"plmhead.import": origin}}, note if graph.single else ""
+    return fitted, {"extensions": {"plmhead.import": origin}}, note if precision == "float32" else ""
 
 
 #: What a graph does not say of the fit; the config has scikit-learn's defaults, and says that they are not known.
@@ -150,6 +157,9 @@ class _Graph:
             self.roles[name] = role
             self.made_by.setdefault(role, node)
         self._attributes(node)
+        for name in node.input if operator in _CONSTANTS else ():
+            if name in self.constants and self._array(self.constants[name]).tolist() != _CONSTANTS[operator]:
+                raise InputError("ONNX_NODE", where, f"found {name} of another value, expected {_CONSTANTS[operator]}")
 
     def _check_whole(self, graph: Any) -> None:
         """One form, not parts of both, and no value that is of no use: the nodes that were found are those that compute the outputs."""
@@ -183,7 +193,9 @@ class _Graph:
 
     def constant(self, role: str, place: int = 1) -> NDArray[Any]:
         """The array that the node which makes `role` has as an input."""
-        tensor = self.constants[self.made_by[role].input[place]]
+        return self._array(self.constants[self.made_by[role].input[place]])
+
+    def _array(self, tensor: Any) -> NDArray[Any]:
         # Before it is read: onnx would open the file that an external tensor names.
         if tensor.data_location == tensor.EXTERNAL or tensor.external_data:
             raise _form(f"the tensor {tensor.name} in another file")
