@@ -154,7 +154,7 @@ def _by_class(found: dict[str, Any], names: list[str]) -> Table:
 
 
 def _groups(found: dict[str, Any]) -> Table:
-    columns = ("accuracy", "recall", "precision", "roc_auc", "brier")
+    columns = ("accuracy", "recall", "roc_auc", "brier")  # as many as a screen shows with their intervals
     rows: list[tuple[Text, ...]] = []
     for group in found["groups"]:
         scores = group["scores"]
