@@ -196,6 +196,7 @@ def test_warnings_that_an_artifact_calls_for(tmp_path, shared_data):
     card = make_card(old, "old")
     assert "holds no embedding contract" in card.page
     assert "not verified" in card.page
+    assert "counts the end token" in card.page
     assert metadata(card.readme)["base_model"] == "facebook/esm1v_t33_650M_UR90S_1"
 
 

@@ -23,6 +23,9 @@ SCORES = {
     "log_loss": "log loss",
 }
 MAX_LISTED = 30
+_FIELD_POOLING = (
+    "it was trained with a pooling that counts the end token of every sequence shorter than its batch's longest"
+)
 _ENGLISH = {"standard_scaler": "a StandardScaler", "two_class_multinomial": "the two-class multinomial form"}
 
 
@@ -155,7 +158,8 @@ def _contract_blocks(head: Head) -> list[Block]:
         old = head.config.get("esm_model")
         end: Text = ("made by ", Code(old), ".") if old else "and whoever uses it must know what they are."
         told = f"The artifact holds no embedding contract: it takes {head.n_features_in:,} numbers a row, "
-        return [Paragraph((told, *_parts(end)), warning=True)]
+        old_pooling = [Paragraph(f"Version 0: {_FIELD_POOLING}.", warning=True)] if head.format_version == "0" else []
+        return [Paragraph((told, *_parts(end)), warning=True), *old_pooling]
     revision: Text = (", revision ", Code(held["revision"])) if held["revision"] else ", revision not recorded"
     too_long = {
         "error": "a longer one is refused",
@@ -196,10 +200,8 @@ def _digest(weights: str | None) -> Text:
 def _origin(held: dict[str, Any]) -> list[str]:
     texts = []
     if held["origin"] == "version-0":
-        texts.append(
-            "Upgraded from version 0: it was trained with a pooling that counts the end token of every sequence shorter than "
-            "its batch's longest, so that its scores on embeddings of this contract differ a little from those it was fitted on."
-        )
+        after = "so that its scores on embeddings of this contract differ a little from those it was fitted on"
+        texts.append(f"Upgraded from version 0: {_FIELD_POOLING}, {after}.")
     if held["origin"] == "declared":
         texts.append("The contract was declared by whoever saved the head; no encoder was at hand to check it.")
     warning = random_weights_warning(held["checkpoint"])
