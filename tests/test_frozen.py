@@ -28,14 +28,13 @@ def test_what_changes_or_goes_is_named() -> None:
     assert freeze.broken(listed, {"case a": "1", "case b": "9", "new": "4"}) == ["case b", "error C"]
 
 
-def test_a_case_may_be_explained_better_and_not_expect_another_answer(tmp_path, monkeypatch) -> None:
+def test_a_case_may_be_explained_better_and_not_expect_another_answer(tmp_path: Path) -> None:
     case = {"id": "a", "why": "old words", "kind": "reject", "error": {"code": "ZIP_END"}}
     entry = {"path": ".", "sha256": {"case.json": "-", "model.npz": "0"}}
-    monkeypatch.setattr(freeze, "SUITE", tmp_path)
 
     def digest(**changes: object) -> str:
         (tmp_path / "case.json").write_text(json.dumps({**case, **changes}))
-        return freeze.of_case(entry)
+        return freeze.of_case(tmp_path, entry)
 
     before = digest()
     assert digest(why="new words") == before

@@ -1,7 +1,7 @@
 """Writes `spec/v1/frozen.txt`: a digest of everything that format 1.0 promises never to change.
 
-That is the JSON Schema, each error code with its clause, and each conformance case: its files and what a loader must answer, without
-the words that explain it. `python tools/freeze.py` adds what is new and refuses where something that is listed has changed or gone.
+That is the JSON Schema, each error code with its clause, and each conformance case, gold too: its files and what a loader must answer,
+without the words that explain it. `python tools/freeze.py` adds what is new and refuses where something that is listed has changed or gone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 FROZEN = REPOSITORY / "spec/v1/frozen.txt"
-SUITE = REPOSITORY / "conformance"
+SUITES = {"case": REPOSITORY / "conformance", "gold": REPOSITORY / "conformance/gold"}
 EXPLAINS = {"why"}  # the words of a case that may get clearer
 
 
@@ -21,23 +21,28 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def of_case(entry: dict) -> str:
+def of_case(suite: Path, entry: dict) -> str:
     """Over all files of a case, as the manifest lists them."""
     files = {name: value for name, value in entry["sha256"].items() if name != "case.json"}
-    case = json.loads((SUITE / entry["path"] / "case.json").read_text(encoding="utf-8"))
+    case = json.loads((suite / entry["path"] / "case.json").read_text(encoding="utf-8"))
     expected = {name: value for name, value in case.items() if name not in EXPLAINS}
     return digest(json.dumps([files, expected], sort_keys=True).encode())
+
+
+def entries(suite: Path) -> list[dict]:
+    return json.loads((suite / "manifest.json").read_text(encoding="utf-8"))["cases"]
 
 
 def promises() -> dict[str, str]:
     """Name and digest of each promise, as the files are now."""
     schema = digest((REPOSITORY / "spec/v1/config.schema.json").read_bytes())
     errors = json.loads((REPOSITORY / "spec/v1/errors.json").read_text(encoding="utf-8"))["errors"]
-    cases = json.loads((SUITE / "manifest.json").read_text(encoding="utf-8"))["cases"]
     return {
         "config.schema.json": schema,
         **{f"error {error['code']}": digest(f"{error['phase']} {error['clause']}".encode()) for error in errors},
-        **{f"case {entry['id']}": of_case(entry) for entry in cases},
+        **{
+            f"{kind} {entry['id']}": of_case(suite, entry) for kind, suite in SUITES.items() for entry in entries(suite)
+        },
     }
 
 
