@@ -78,6 +78,7 @@ class HubServer:
         self.down = False
         self.commit_header: str | None = None  # what files say instead of their commit
         self.before_commit: Any = None  # called once, before the next commit is taken
+        self.before_npz: Any = None  # called once, before the next NPZ is looked up
         self._servers = [self._start(_HubHandler), self._start(_StorageHandler)]
         self.url, self.storage = [f"http://127.0.0.1:{server.server_address[1]}" for server in self._servers]
 
@@ -225,6 +226,10 @@ class _HubHandler(_Handler):
         self.answer(200, {"id": name, "modelId": name, "sha": oid, "private": repository.private, "siblings": files})
 
     def resolve(self, _: bytes, name: str, revision: str, path: str) -> None:
+        if path.endswith(".npz"):
+            before, self.hub.before_npz = self.hub.before_npz, None
+            if before:
+                before()
         repository, oid = self.found(name, revision)
         content, oid = repository.commits[oid].get(path), self.hub.commit_header or oid
         if content is None:

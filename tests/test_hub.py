@@ -167,6 +167,15 @@ def test_branch_tag_and_commit_name_the_same_head(hub, pull, pairs):
     assert same_bits(pull(), pairs / "second")
 
 
+def test_both_files_are_of_one_commit_though_the_branch_moves_between(hub, pull, pairs):
+    repository = hub.repository(NAME, tree_of(pairs / "first"))
+    commit = repository.resolve("main")
+    hub.before_npz = lambda: repository.commit(tree_of(pairs / "second"))
+    head = pull()
+    assert (head.source.commit, same_bits(head, pairs / "first")) == (commit, True)
+    assert same_bits(pull(), pairs / "second")
+
+
 def test_what_is_in_the_cache_is_not_fetched_again(hub, pull, pairs):
     commit = hub.repository(NAME, tree_of(pairs / "first")).resolve("main")
     pull()

@@ -208,6 +208,13 @@ def label_of_another_type(graph):
     graph.graph.output[0].type.tensor_type.elem_type = TensorProto.FLOAT
 
 
+def tensor_attribute(graph):
+    node = graph.graph.node[0]
+    kept = [attribute for attribute in node.attribute if attribute.name != "intercepts"]
+    del node.attribute[:]
+    node.attribute.extend([*kept, helper.make_attribute("intercepts", onnx.numpy_helper.from_array(np.zeros(2)))])
+
+
 def second_input(graph):
     graph.graph.input.append(graph.graph.input[0])
 
@@ -226,6 +233,7 @@ def second_input(graph):
         ("two classes", another_domain, "ONNX_NODE"),
         ("two classes", second_classifier, "ONNX_NODE"),
         ("two classes", label_of_another_type, "ONNX_FORM"),
+        ("two classes", tensor_attribute, "ONNX_NODE"),
         ("two classes", second_input, "ONNX_FORM"),
     ],
 )
@@ -238,6 +246,16 @@ def test_a_changed_graph_is_refused(model, damage, code, tmp_path):
 def both_links(graph):
     graph.graph.node.append(helper.make_node("Softmax", ["raw_scores"], ["also"], "also", axis=1))
     graph.graph.output[1].name = "also"
+
+
+def labels_of_another_product(graph):
+    """Probabilities of one product, labels of another."""
+    nodes = graph.graph.node
+    place, argmax = next((i, node) for i, node in enumerate(nodes) if node.op_type == "ArgMax")
+    nodes.insert(place, helper.make_node("MatMul", ["variable", "coef"], ["p2"], "p2"))
+    nodes.insert(place + 1, helper.make_node("Add", ["p2", "other"], ["r2"], "r2"))
+    argmax.input[0] = "r2"
+    graph.graph.initializer.append(onnx.numpy_helper.from_array(np.array([[5.0, -5.0]]), "other"))
 
 
 def raw_features(graph):
@@ -271,6 +289,7 @@ def huge_shape(graph):
     ("damage", "code"),
     [
         (both_links, "ONNX_FORM"),
+        (labels_of_another_product, "ONNX_NODE"),
         (raw_features, "ONNX_NODE"),
         (other_axis, "ONNX_NODE"),
         (other_sum, "ONNX_NODE"),
@@ -285,6 +304,13 @@ def test_a_changed_graph_in_float64_is_refused(damage, code, tmp_path):
     assert fault.code == code
     if damage is external:
         assert "in another file" in fault.message
+
+
+def test_a_zipmap_has_the_labels_of_the_classifier(tmp_path):
+    graph = graph_of(MODELS["negative labels"](), double=False, options=None)
+    (zipmap,) = [node for node in graph.graph.node if node.op_type == "ZipMap"]
+    zipmap.attribute[0].ints[:] = [7, -3]
+    assert refusal(graph, tmp_path).code == "ONNX_NODE"
 
 
 def test_a_size_is_looked_at_before_the_content(tmp_path):
