@@ -63,6 +63,7 @@ lint: setup
 	$(PY) -m mypy
 	cargo fmt --check --manifest-path rust-loader/Cargo.toml
 	cargo clippy --quiet --release --locked --all-targets --manifest-path rust-loader/Cargo.toml -- -D warnings
+	cargo clippy --quiet --release --locked --all-targets --features capi-test --manifest-path rust-loader/Cargo.toml -- -D warnings
 	cargo fmt --check --manifest-path hostile/fuzz/rust/Cargo.toml
 	CUSTOM_LIBFUZZER_PATH=/not/linked/libFuzzer.a cargo clippy --quiet --locked --all-targets \
 		--manifest-path hostile/fuzz/rust/Cargo.toml --target-dir $(FUZZ)/lint -- -D warnings
@@ -174,6 +175,16 @@ fuzz: fuzz-build
 
 fuzz-quick: fuzz-build
 	$(PY) -m hostile.fuzz --seconds 20
+
+# The C ABI: built, installed, tested under sanitizers, its examples, the suite in C, in C++ and by ctypes. A minute or two.
+.PHONY: capi capi-install
+capi: .venv/.installed
+	$(PY) tools/capi.py
+
+# make capi-install PREFIX=/usr/local: libraries, headers, pkg-config file, CMake package; Linux, needs cargo alone
+capi-install:
+	@test -n "$(PREFIX)" || { echo "make capi-install PREFIX=FOLDER"; exit 2; }
+	sh rust-loader/capi/install.sh "$(PREFIX)"
 
 # Live exploits against convert; each runs under pickle.load, as a control
 exploits: setup

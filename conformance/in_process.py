@@ -27,6 +27,7 @@ from pathlib import Path
 from .judge import OUTPUTS
 from .run import DAMAGED, FAILED, HERE, PASSED, damage, load_manifest, run_testee
 
+PLAIN = HERE / "cases" / "base" / "plain"
 PANIC = -2  # PLMHEAD_INTERNAL
 LINKS = {1: "logistic", 2: "softmax"}
 
@@ -237,6 +238,15 @@ def panic_fault(library: Library) -> str | None:
     return None if (status, message) == (PANIC, "asked for") else f"a panic came back as {status}: {message}"
 
 
+def counter_fault(library: Library) -> str | None:
+    """A counter that does not count would find every leak absent."""
+    testee = InProcess(library)
+    testee.load(str(PLAIN / "model.npz"), str(PLAIN / "model_config.json"))
+    counted = library.test_blocks() > 0 and library.test_bytes() > 0
+    testee.unload_all()
+    return None if counted else "a head is loaded, and nothing is counted as allocated"
+
+
 def run(library: Library, suite: Path, cases: list[dict[str, object]]) -> int:
     """The number of failures; a line each."""
     testee, failures = InProcess(library), 0
@@ -265,8 +275,7 @@ def main(arguments: list[str] | None = None) -> int:
     library = Library(options.library)
     failures = run(library, HERE, chosen_cases)
     left = library.test_blocks()
-    fault = panic_fault(library)  # last: printing a panic keeps memory
-    if fault:
+    for fault in filter(None, (counter_fault(library), panic_fault(library))):  # last: printing a panic keeps memory
         print(f"FAIL {fault}")
         failures += 1
     print(f"in-process: {len(chosen_cases)} cases, {failures} failures, {left} blocks allocated at the end")

@@ -1,6 +1,7 @@
 """Malformed requests: the testees of the four loaders, as programs, give the answers that README.md has for them."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,8 @@ TESTEES = {
     "rust": [str(ROOT / "rust-loader/target/release/plmhead"), "testee"],
     "javascript": ["node", str(ROOT / "js-loader/src/cli.js"), "testee"],
     "go": [str(HERE / "testees/go/testee")],
+    # Programs built elsewhere: `make capi` names those in C and C++.
+    **{f"more-{Path(each).name}": [each] for each in os.environ.get("MORE_TESTEES", "").split(os.pathsep) if each},
 }
 GO = ["go", "build", "-o", "testee", "."]
 BAD, UNKNOWN = "P_BAD_REQUEST", "P_UNKNOWN_OP"
