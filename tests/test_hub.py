@@ -386,9 +386,13 @@ def test_a_folder_is_laid_out_as_a_repository(pairs, push, pull, tmp_path):
     assert code(from_pretrained, tmp_path) == "HUB_FILES"
 
 
-def test_a_head_in_memory_has_the_bytes_of_its_file(pairs, tmp_path):
-    save_pretrained(plmhead.load(pairs / "first"), tmp_path / "folder")
+def test_a_head_in_memory_has_the_bytes_of_its_file(hub, pairs, tmp_path):
+    head = plmhead.load(pairs / "first")
+    assert head.save_pretrained(tmp_path / "folder") == tmp_path / "folder"
     assert tree_of(pairs / "first") == tree_of(tmp_path / "folder" / "model")
+    pushed = head.push_to_hub(NAME, token=WRITER, endpoint=hub.url)
+    tree = hub.repositories[NAME].commits[pushed.commit]
+    assert {name: tree[name] for name in PAIR} == tree_of(pairs / "first")
 
 
 def test_the_card_of_a_repository_stays_unless_one_is_given(hub, push, pairs, tmp_path):

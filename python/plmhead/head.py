@@ -24,7 +24,7 @@ from .zip import MAX_NPZ_BYTES, read_members
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
 
-    from .hub import Source
+    from .hub import Pushed, Source
 
 #: How long a reader waits before it reads a pair again, in seconds.
 PAUSES = (0.001, 0.004, 0.016)
@@ -129,6 +129,12 @@ class Head:
         from .hub import save_pretrained
 
         return save_pretrained(self, directory, card=card)
+
+    def push_to_hub(self, repository: str, **options: Any) -> Pushed:
+        """As `plmhead.push_to_hub` of this head, with its options."""
+        from .hub import push_to_hub
+
+        return push_to_hub(self, repository, **options)
 
     def _score(self, X: ArrayLike) -> NDArray[np.float64]:
         x = _matrix(X, self.n_features_in)
