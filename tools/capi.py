@@ -30,6 +30,9 @@ FITTED = SUITE / "cases/fitted"
 TESTEES = SUITE / "testees"
 BUILD = REPOSITORY / "rust-loader/target/capi-check"
 PREFIX, LOGS, OUT = BUILD / "prefix", BUILD / "sanitizers", BUILD / "bin"
+SHARED, STATIC = PREFIX / "lib/libplmhead.so", PREFIX / "lib/libplmhead.a"
+#: Built by `instrument`, and installed nowhere.
+INSTRUMENTED = BUILD / "libplmhead_instrumented.a"
 TESTEE_C, TESTEE_CXX = OUT / "testee_c", OUT / "testee_cpp"
 
 TOOLS = {
@@ -41,6 +44,7 @@ TOOLS = {
     "pkg-config": "pkg-config",
     "nm": "binutils",
 }
+MANIFEST = ("--manifest-path", REPOSITORY / "rust-loader/Cargo.toml")
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"]
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1"]
 C = ["gcc", "-std=c11", "-Wstrict-prototypes", *WARNINGS]
@@ -89,11 +93,11 @@ def install() -> str:
 
 def exports() -> str:
     """What the shared library exports is what the header declares; a static one has to hold it."""
-    dynamic = run("nm", "-D", "--defined-only", PREFIX / "lib/libplmhead.so")
+    dynamic = run("nm", "-D", "--defined-only", SHARED)
     found = {line.split()[-1] for line in dynamic.splitlines()}
     if found != declared():
         raise FailedError(f"the library and the header differ in {sorted(found ^ declared())}")
-    static = run("nm", "-g", "--defined-only", PREFIX / "lib/libplmhead.a", stderr=None)
+    static = run("nm", "-g", "--defined-only", STATIC)
     held = set(re.findall(r" T (plmhead_\w+)$", static, re.MULTILINE))
     if held != declared():
         raise FailedError(f"libplmhead.a and the header differ in {sorted(held ^ declared())}")
@@ -110,20 +114,17 @@ def status_names() -> dict[int, str]:
     class Text(ctypes.Structure):
         _fields_ = [("data", ctypes.c_void_p), ("size", ctypes.c_size_t)]
 
-    name = ctypes.CDLL(str(PREFIX / "lib/libplmhead.so")).plmhead_status_name
+    name = ctypes.CDLL(str(SHARED)).plmhead_status_name
     name.restype, name.argtypes = Text, [ctypes.c_int32]
     texts = {number: name(number) for number in range(-200, 1000)}
     return {number: ctypes.string_at(text.data, text.size).decode() for number, text in texts.items() if text.data}
 
 
-def compiled(compiler: list[str], name: str, sources: list[Path], *flags: object, static: bool = False) -> Path:
-    """A program from C or C++ that uses the installed library."""
-    flags_of_library = run(
-        "pkg-config", "--cflags", "--libs", *(["--static"] if static else []), "plmhead", env=pkg_config()
-    )
-    words = shlex.split(flags_of_library)
-    if static:  # only the library itself: what it needs stays shared
-        words = [str(PREFIX / "lib/libplmhead.a") if word == "-lplmhead" else word for word in words]
+def compiled(compiler: list[str], name: str, sources: list[Path], *flags: object, library: Path = SHARED) -> Path:
+    """A program from C or C++ that uses the installed shared library, or a static one and what that needs."""
+    static = ["--static"] if library != SHARED else []
+    words = shlex.split(run("pkg-config", "--cflags", "--libs", *static, "plmhead", env=pkg_config()))
+    words = [str(library) if word == "-lplmhead" else word for word in words]
     run(*compiler, *flags, *sources, "-o", OUT / name, *words, f"-Wl,-rpath,{PREFIX / 'lib'}")
     return OUT / name
 
@@ -132,32 +133,45 @@ def pkg_config() -> dict[str, str]:
     return {**os.environ, "PKG_CONFIG_PATH": str(PREFIX / "lib/pkgconfig")}
 
 
+def instrument() -> str:
+    """The static library with AddressSanitizer in the Rust code too, and with the checks of a development build."""
+    host = re.search(r"^host: (.*)$", run("rustc", "-vV"), re.MULTILINE)[1]
+    flags = "-Zsanitizer=address -Cdebug-assertions -Coverflow-checks"
+    # The flag is for nightly compilers; this lets a stable one take it, as the fuzzers do.
+    environment = {**os.environ, "RUSTC_BOOTSTRAP": "1", "RUSTFLAGS": flags, "CARGO_TARGET_DIR": str(BUILD / "asan")}
+    options = ("--lib", "--no-default-features", "--features", "capi", "--crate-type", "staticlib", "--target", host)
+    run("cargo", "rustc", "--quiet", "--release", "--locked", *options, *MANIFEST, env=environment)
+    shutil.copy(BUILD / "asan" / host / "release/libplmhead.a", INSTRUMENTED)
+    return "the library with AddressSanitizer in the Rust code"
+
+
+def controls() -> str:
+    """Sanitizers that say nothing must be ones that would have spoken."""
+    for name, due, library in (("leak", "LeakSanitizer", SHARED), ("overrun", "heap-buffer-overflow", INSTRUMENTED)):
+        program = compiled(C, name, [CAPI / f"tests/{name}.c"], *SANITIZERS, library=library)
+        done = subprocess.run([program, SUITE / "cases"], env=sanitized(), capture_output=True, check=False)
+        reports = list(LOGS.iterdir())
+        if done.returncode == 0 or not any(due in report.read_text() for report in reports):
+            raise FailedError(f"the sanitizer does not see what {name}.c does")
+        for report in reports:
+            report.unlink()
+    return "a head that is never freed and a read beyond X are seen"
+
+
 def tests() -> str:
-    """The promises of both headers, against both libraries."""
+    """The promises of both headers, against every library."""
     folder = CAPI / "tests"
-    for static in (False, True):
+    for library in (SHARED, STATIC, INSTRUMENTED):
         c = [folder / "test.c", folder / "elsewhere.c"]
         cxx = [folder / "test.cpp", folder / "elsewhere.cpp"]
         programs = (
-            compiled(C, "test_c", c, *SANITIZERS, "-pthread", "-lm", static=static),
-            compiled(CXX, "test_cpp", cxx, *SANITIZERS, static=static),
+            compiled(C, "test_c", c, *SANITIZERS, "-pthread", "-lm", library=library),
+            compiled(CXX, "test_cpp", cxx, *SANITIZERS, library=library),
         )
         for program in programs:
             run(program, SUITE / "cases", env=sanitized())
     silent()
-    return "C11 and C++17, shared and static, under both sanitizers"
-
-
-def leak_control() -> str:
-    """A sanitizer that says nothing must be one that would have spoken."""
-    program = compiled(C, "leak", [CAPI / "tests/leak.c"], *SANITIZERS)
-    done = subprocess.run([program, SUITE / "cases"], env=sanitized(), capture_output=True, check=False)
-    reports = list(LOGS.iterdir())
-    if done.returncode == 0 or not any("LeakSanitizer" in report.read_text() for report in reports):
-        raise FailedError("the sanitizer does not see a head that is never freed")
-    for report in reports:
-        report.unlink()
-    return "a head that is never freed is seen"
+    return "C11 and C++17, with the shared, the static and the instrumented library"
 
 
 def silent() -> None:
@@ -172,7 +186,7 @@ def examples() -> str:
     built = {
         "pkg-config": {
             "score": compiled(C, "score", [folder / "score.c"], "-O2"),
-            "inspect": compiled(C, "inspect", [folder / "inspect.c"], "-O2", static=True),
+            "inspect": compiled(C, "inspect", [folder / "inspect.c"], "-O2", library=STATIC),
             "threads": compiled(CXX, "threads", [folder / "threads.cpp"], "-O2", "-pthread"),
         },
         "CMake": by_cmake(folder),
@@ -217,7 +231,16 @@ def fast_math() -> str:
         if said != f"self-test: {due}":
             raise FailedError(f"the scorer built with {flag} printed {said!r}")
         found.append(f"{flag} {said}")
-    return ", ".join(found)
+    return ", ".join((*found, flush_to_zero(artifact)))
+
+
+def flush_to_zero(artifact: Path) -> str:
+    """A whole program with -ffast-math starts with subnormals flushed to zero, which the library finds when it loads."""
+    program = compiled(C, "flush_to_zero", [CAPI / "examples/inspect.c"], "-O2", "-ffast-math")
+    done = subprocess.run([program, artifact], capture_output=True, text=True, check=False)
+    if "ENVIRONMENT (npz)" not in done.stderr:
+        raise FailedError(f"a program that flushes subnormals to zero was not refused: {done}")
+    return "the library in such a program ENVIRONMENT"
 
 
 def requests() -> str:
@@ -226,8 +249,8 @@ def requests() -> str:
     for source in (TESTEES / "c/request.c", TESTEES / "c/sha256.c"):
         objects.append(OUT / f"{source.stem}.o")
         run(*C, *SANITIZERS, "-c", source, "-o", objects[-1])
-    compiled(C, TESTEE_C.name, [TESTEES / "c/testee.c", *objects], *SANITIZERS)
-    compiled(CXX, TESTEE_CXX.name, [TESTEES / "cpp/testee.cpp", *objects], *SANITIZERS)
+    compiled(C, TESTEE_C.name, [TESTEES / "c/testee.c", *objects], *SANITIZERS, library=INSTRUMENTED)
+    compiled(CXX, TESTEE_CXX.name, [TESTEES / "cpp/testee.cpp", *objects], *SANITIZERS, library=INSTRUMENTED)
     test = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "conformance/tests/test_requests.py", "-k", "more")
     more = {**sanitized(), "MORE_TESTEES": f"{TESTEE_C}{os.pathsep}{TESTEE_CXX}"}
     said = run(sys.executable, *test, cwd=REPOSITORY, env=more)
@@ -250,9 +273,8 @@ def conformance() -> str:
 def unit_tests() -> str:
     """Those of the Rust files behind the border, which need the feature."""
     options = ("--quiet", "--release", "--locked", "--lib", "--features", "capi")
-    manifest = ("--manifest-path", REPOSITORY / "rust-loader/Cargo.toml")
     said = run(
-        "cargo", "test", *options, *manifest, "capi::", env={**os.environ, "CARGO_TARGET_DIR": str(BUILD / "unit")}
+        "cargo", "test", *options, *MANIFEST, "capi::", env={**os.environ, "CARGO_TARGET_DIR": str(BUILD / "unit")}
     )
     passed = re.search(r"test result: ok\. ([1-9]\d*) passed", said)
     if passed is None:
@@ -264,9 +286,8 @@ def in_process() -> str:
     """The suite by ctypes, on a library that counts its allocations."""
     target = BUILD / "counting"
     features = ("--lib", "--no-default-features", "--features", "capi-test", "--crate-type", "cdylib")
-    manifest = ("--manifest-path", REPOSITORY / "rust-loader/Cargo.toml")
     environment = {**os.environ, "CARGO_TARGET_DIR": str(target)}
-    run("cargo", "rustc", "--quiet", "--release", "--locked", *features, *manifest, env=environment)
+    run("cargo", "rustc", "--quiet", "--release", "--locked", *features, *MANIFEST, env=environment)
     library = target / "release/libplmhead.so"
     quiet = {**os.environ, "RUST_BACKTRACE": "0"}
     said = run(sys.executable, "-m", "conformance.in_process", library, cwd=REPOSITORY, env=quiet)
@@ -278,7 +299,8 @@ STEPS: tuple[tuple[str, Callable[[], str]], ...] = (
     ("install", install),
     ("exports", exports),
     ("unit tests", unit_tests),
-    ("sanitizers", leak_control),
+    ("instrument", instrument),
+    ("controls", controls),
     ("tests", tests),
     ("examples", examples),
     ("fast-math", fast_math),

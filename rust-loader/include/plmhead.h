@@ -129,7 +129,7 @@ enum {
  * not
      allowed, an unknown flag. It is a defect of the caller. */
   PLMHEAD_USAGE = -1,
-  /* A defect of this library. The call had no effect, and the head may be used further. */
+  /* A defect of this library, which also says on standard error where it is. The head may be used further. */
   PLMHEAD_INTERNAL = -2
 };
 
