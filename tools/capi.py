@@ -180,6 +180,39 @@ def silent() -> None:
         raise FailedError(f"a sanitizer reported:\n{reports[0].read_text()[:4000]}")
 
 
+def pages() -> str:
+    """The code of the page and of the two headers compiles; `embedding` is the reader's."""
+    page, header, cxx_header = (
+        (CAPI / "README.md").read_text(),
+        HEADER.read_text(),
+        HEADER.with_suffix(".hpp").read_text(),
+    )
+    c = [*re.findall(r"```c\n(.*?)```", page, re.DOTALL), quoted(header, " *     ")]
+    cxx = [*re.findall(r"```cpp\n(.*?)```", page, re.DOTALL), quoted(cxx_header, "//     ")]
+    for number, code in enumerate(c):
+        source = OUT / f"fragment{number}.c"
+        source.write_text(
+            f"#include <stdio.h>\n#include <plmhead.h>\nint f(const float *embedding) {{\n{code}\nreturn 0;\n}}\n"
+        )
+        run("gcc", "-std=c11", "-Wall", "-Werror", f"-I{PREFIX / 'include'}", "-c", source, "-o", OUT / "fragment.o")
+    for number, code in enumerate(cxx):
+        source = OUT / f"fragment{number}.cpp"
+        wanted = "#include <iostream>\n#include <plmhead.hpp>\nvoid f(const std::vector<float> &"
+        named = "embeddings, std::size_t rows" if "rows" in code else "embedding"
+        source.write_text(f"{wanted}{named}) {{\n{code}\n}}\n")
+        flags = ("-std=c++17", "-Wall", "-Wno-unused-but-set-variable", "-Werror", f"-I{PREFIX / 'include'}")
+        run("g++", *flags, "-c", source, "-o", OUT / "fragment.o")
+    return f"{len(c)} fragments of C and {len(cxx)} of C++ compile"
+
+
+def quoted(header: str, prefix: str) -> str:
+    """The lines of code in the comment at the top of a header."""
+    lines = [line.removeprefix(prefix) for line in header.splitlines() if line.startswith(prefix)]
+    if not lines:
+        raise FailedError("a header shows no code")
+    return "\n".join(lines)
+
+
 def examples() -> str:
     """Compiled by pkg-config and by CMake; their lines are the answers of the loader in Python."""
     folder = CAPI / "examples"
@@ -302,6 +335,7 @@ STEPS: tuple[tuple[str, Callable[[], str]], ...] = (
     ("instrument", instrument),
     ("controls", controls),
     ("tests", tests),
+    ("pages", pages),
     ("examples", examples),
     ("fast-math", fast_math),
     ("in process", in_process),
