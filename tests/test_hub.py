@@ -503,6 +503,8 @@ def test_refusals_of_the_commands(command, hub, pairs):
     assert "HUB_ACCESS" in done.stderr
     assert "hf auth login" in done.stderr
     assert WRITER not in done.stderr
+    done = command("push", pairs / "first", NAME, "--json", token=READER)
+    assert (done.returncode, done.stderr, checked("push", done.stdout)["code"]) == (1, "", "HUB_ACCESS")
 
 
 def test_without_the_extra_it_says_how_to_get_it(command, pairs, tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,29 @@ def _quiet() -> None:
         hub.library().utils.disable_progress_bars()
 
 
-def run_push(options: argparse.Namespace) -> None:
+def run_push(options: argparse.Namespace) -> int:
+    return _answered(_pushed, options)
+
+
+def run_fetch(options: argparse.Namespace) -> int:
+    return _answered(_fetched, options)
+
+
+def _answered(work: Callable[[argparse.Namespace], dict[str, Any]], options: argparse.Namespace) -> int:
+    """Prints what the work found; with --json a refusal too is an object on standard output."""
+    try:
+        members = work(options)
+    except (FormatError, InputError) as fault:
+        if not options.json:
+            raise
+        refusal = {"code": fault.code, "where": fault.where, "message": fault.message}
+        show({"repository": options.repository, "ok": False, **refusal}, True)
+        return 1
+    show({"repository": options.repository, "ok": True, **members}, options.json)
+    return 0
+
+
+def _pushed(options: argparse.Namespace) -> dict[str, Any]:
     from .. import hub
 
     _quiet()
@@ -41,21 +64,7 @@ def run_push(options: argparse.Namespace) -> None:
         commit_message=options.message,
         create_pr=options.create_pr,
     )
-    members = {"repository": options.repository, "commit": pushed.commit, "url": pushed.url}
-    show({**members, "files": list(pushed.files)}, options.json)
-
-
-def run_fetch(options: argparse.Namespace) -> int:
-    try:
-        members = _fetched(options)
-    except (FormatError, InputError) as fault:
-        if not options.json:
-            raise
-        refusal = {"code": fault.code, "where": fault.where, "message": fault.message}
-        show({"repository": options.repository, "ok": False, **refusal}, True)
-        return 1
-    show(members, options.json)
-    return 0
+    return {"commit": pushed.commit, "url": pushed.url, "files": list(pushed.files)}
 
 
 def _fetched(options: argparse.Namespace) -> dict[str, Any]:
@@ -78,8 +87,6 @@ def _fetched(options: argparse.Namespace) -> dict[str, Any]:
         folder = hub.fetch(options.repository, revision=source.commit, **given).folder
     npz, config = (folder / hub.NPZ, folder / hub.CONFIG) if options.out is None else _copied(head, folder, options.out)
     return {
-        "repository": options.repository,
-        "ok": True,
         "revision": None if source is None else source.revision,
         "commit": None if source is None else source.commit,
         "npz": str(npz),
