@@ -91,7 +91,7 @@ conformance-selftest: setup
 # Push, pull at a revision, score, with the hub's real client against a hub on the loopback
 .PHONY: hub-test
 hub-test: setup .venv/.hub .venv/.sign
-	$(PY) -m pytest -q tests/test_hub.py
+	$(PY) -m pytest -q tests/test_hub.py tests/test_hub_commands.py
 
 # The card of a head trained on the real sequences where they are at hand, in Chromium: two widths, light and dark, and printed
 .PHONY: card-test

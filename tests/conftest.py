@@ -95,3 +95,20 @@ def esm_folder(tmp_path):
         return path
 
     return folder
+
+
+@pytest.fixture
+def hub():
+    """A hub on the loopback, empty."""
+    from tests.hub_server import HubServer
+
+    with HubServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pairs(tmp_path_factory):
+    """Two pairs of files, `first` and `second`, to push and to fetch."""
+    from tests.hub_pairs import make_pairs
+
+    return make_pairs(tmp_path_factory.mktemp("pairs"))

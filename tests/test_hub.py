@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import jsonschema
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 
 import plmhead
 from plmhead.errors import FormatError, InputError
@@ -20,6 +17,7 @@ from plmhead.errors import FormatError, InputError
 huggingface_hub = pytest.importorskip("huggingface_hub", reason="needs huggingface_hub: pip install 'plmhead[hub]'")
 
 from huggingface_hub import constants  # noqa: E402
+from tests.hub_pairs import NAME, PAIR, tree_of  # noqa: E402
 from tests.hub_server import READER, WRITER, HubServer, sha256  # noqa: E402
 
 from plmhead import hub as hub_module  # noqa: E402
@@ -28,14 +26,7 @@ from plmhead.hub import from_pretrained, push_to_hub, save_pretrained  # noqa: E
 # huggingface_hub uploads to LFS by an argument that its own HTTP library no longer likes.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
-NAME = "lab/polyreactivity"
-PAIR = {"model.npz", "model_config.json"}
 X = np.random.default_rng(1).normal(size=(7, 8)).astype(np.float32)
-CONTRACT = {
-    "origin": "plmhead", "family": "esm2", "checkpoint": "facebook/esm2_t6_8M_UR50D", "revision": None, "weights_sha256": None,
-    "dimension": 8, "layer": "last", "pooling": "mean", "accumulate": "float32", "l2_normalized": False, "alphabet": "esm1b-33",
-    "max_residues": 1022, "too_long": "error", "dtype": "float32", "accuracy": "exact",
-}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -45,31 +36,6 @@ def own_settings(monkeypatch, tmp_path):
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture(scope="module")
-def pairs(tmp_path_factory):
-    """Two pairs: `first`, of an ESM's embeddings, and `second`."""
-    folder = tmp_path_factory.mktemp("pairs")
-    rng = np.random.default_rng(0)
-    for name, contract in (("first", CONTRACT), ("second", None)):
-        features = rng.normal(size=(60, 8))
-        model = LogisticRegression().fit(features, (features[:, 0] > 0).astype(int))
-        training = {"dataset": "assay.csv", "rows": 60}
-        plmhead.save(model, folder / name, embedding=contract, training=training, quiet=True)
-    return folder
-
-
-@pytest.fixture
-def hub():
-    with HubServer() as server:
-        yield server
-
-
-def tree_of(artifact: Path, **files: bytes) -> dict[str, bytes]:
-    npz, config = plmhead.head.pair_paths(artifact)
-    more = {name.replace("__", "."): data for name, data in files.items()}
-    return {"model.npz": npz.read_bytes(), "model_config.json": config.read_bytes(), **more}
 
 
 @pytest.fixture
@@ -442,80 +408,3 @@ def test_a_signature_goes_along_and_is_checked(hub, push, pull, pairs, tmp_path)
     push(pairs / "second")  # its files are others: the signature goes
     assert code(pull, public_key=public) == "SIGNATURE_MISSING"
     assert same_bits(pull(), pairs / "second")
-
-
-# --- the commands
-
-
-@pytest.fixture
-def command(hub, run, tmp_path):
-    def runner(*arguments, token=WRITER, **options):
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
-        settings = {
-            "HF_ENDPOINT": hub.url,
-            "HF_HOME": str(tmp_path / "home"),
-            "HF_HUB_DISABLE_XET": "1",
-            "HF_TOKEN": token,
-        }
-        return run(*arguments, env={**environment, **settings}, cwd=tmp_path, **options)
-
-    return runner
-
-
-def checked(verb: str, output: str) -> dict:
-    said = json.loads(output)
-    schema = Path(plmhead.__file__).parent / "schemas" / f"{verb}.schema.json"
-    jsonschema.validate(said, json.loads(schema.read_text()))
-    return said
-
-
-def test_push_and_fetch_as_commands(command, hub, pairs, tmp_path):
-    done = command("push", pairs / "first", NAME, "--license", "mit", "--json")
-    assert (done.returncode, done.stderr) == (0, "")
-    pushed = checked("push", done.stdout)
-    assert pushed["commit"] == hub.repositories[NAME].resolve("main")
-    assert (
-        huggingface_hub.ModelCard(hub.repositories[NAME].commits[pushed["commit"]]["README.md"].decode()).data.license
-        == "mit"
-    )
-    done = command("fetch", NAME, "--revision", pushed["commit"], "--out", "here", "--json")
-    assert (done.returncode, done.stderr) == (0, "")
-    fetched = checked("fetch", done.stdout)
-    assert (fetched["ok"], fetched["commit"], fetched["verified"]) == (True, pushed["commit"], True)
-    assert tree_of(tmp_path / "here") == tree_of(pairs / "first")
-    done = command("fetch", NAME, "--offline")
-    assert done.returncode == 1  # it was fetched as a commit, and is not known as main
-    assert "HUB_OFFLINE" in done.stderr
-    done = command("fetch", NAME)
-    assert done.returncode == 0
-    assert "\x1b" not in done.stdout + done.stderr
-    assert pushed["commit"] in done.stdout
-    assert command("fetch", NAME, "--offline").returncode == 0
-
-
-def test_refusals_of_the_commands(command, hub, pairs):
-    done = command("fetch", "lab/none", "--json")
-    assert done.returncode == 1
-    refused = checked("fetch", done.stdout)
-    assert (refused["ok"], refused["code"], done.stderr) == (False, "HUB_REPOSITORY", "")
-    done = command("push", pairs / "first", NAME, token=READER)
-    assert done.returncode == 1
-    assert "HUB_ACCESS" in done.stderr
-    assert "hf auth login" in done.stderr
-    assert WRITER not in done.stderr
-    done = command("push", pairs / "first", NAME, "--json", token=READER)
-    assert (done.returncode, done.stderr, checked("push", done.stdout)["code"]) == (1, "", "HUB_ACCESS")
-
-
-def test_without_the_extra_it_says_how_to_get_it(command, pairs, tmp_path, monkeypatch):
-    (tmp_path / "hidden").mkdir()
-    (tmp_path / "hidden/huggingface_hub.py").write_text("raise ImportError('No module named huggingface_hub')")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "hidden"))
-    for arguments in (("push", pairs / "first", NAME), ("fetch", NAME)):
-        done = command(*arguments)
-        assert (done.returncode, done.stderr) == (
-            1,
-            "plmhead: the hub needs huggingface_hub: pip install 'plmhead[hub]'\n",
-        )
-    save_pretrained(pairs / "first", tmp_path / "folder")
-    assert command("fetch", "folder").returncode == 0  # a folder needs no hub
