@@ -44,6 +44,10 @@ $(JS): js-loader/package-lock.json
 	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-interop.lock
 	touch $@
 
+.venv/.dist: requirements-dist.lock .venv/.installed
+	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-dist.lock
+	touch $@
+
 demo: setup
 	$(PY) tools/demo.py --data "$(DATA)"
 
@@ -51,7 +55,7 @@ demo-selfcheck: setup
 	test -f demo-out/scores.rust.jsonl || $(MAKE) --no-print-directory demo
 	$(PY) tools/demo.py --selfcheck
 
-test: setup soak-driver .venv/.torch .venv/.sign .venv/.hub .venv/.interop lint
+test: setup soak-driver .venv/.torch .venv/.sign .venv/.hub .venv/.interop .venv/.dist lint
 	$(PY) tools/run_tests.py
 
 # The fuzz targets are looked at without being linked, so that libFuzzer needs no C++ compiler here.
@@ -189,6 +193,11 @@ capi-install:
 # Live exploits against convert; each runs under pickle.load, as a control
 exploits: setup
 	$(PY) -m hostile.exploits
+
+# The three packages, looked into, installed into empty environments and tried there with README's lines
+.PHONY: dist
+dist: setup .venv/.dist
+	$(PY) -m tools.dist
 
 clean:
 	rm -rf .venv .venv-oldest .venv-newest rust-loader/target js-loader/node_modules js-loader/types demo-out
