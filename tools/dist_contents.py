@@ -13,7 +13,7 @@ from pathlib import Path
 
 #: What the folders of the loaders hold for those who work on them, not for those who use them.
 NOT_IN_CRATE = ("tests/*", "examples/*", "capi/tests/*")
-SPEC_IN_WHEEL = ("errors.json", "config.schema.json")
+SPEC_IN_WHEEL = ("SPEC.md", "errors.json", "config.schema.json")
 
 
 def below(tracked: Iterable[str], folder: str) -> set[str]:

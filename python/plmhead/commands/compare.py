@@ -9,7 +9,7 @@ from typing import Any
 
 from ..head import Head, load, pair_paths
 from .dataset import Rows, add_bootstrap_options, add_data_options, features, read_rows
-from .evaluate import between, need_scikit_learn, number, quoted, table
+from .evaluate import between, need_scikit_learn, number, table
 from .terminal import compact, progress
 
 #: The exit code where the two heads can answer differently.
@@ -67,7 +67,7 @@ def _outputs(a: Head, b: Head, rows: Rows, options: argparse.Namespace) -> dict[
 
 def report(found: dict[str, Any]) -> Iterator[str]:
     """The object of `compare --json`, for people."""
-    yield f"a: {quoted(found['a']['name'])}, b: {quoted(found['b']['name'])}"
+    yield f"a: {compact(found['a']['name'])}, b: {compact(found['b']['name'])}"
     differs = ", ".join(found["differs"])
     yield f"they can answer differently: {differs}" if differs else "they answer alike: nothing that scores differs"
     yield from _weights(found["weights"])
@@ -102,20 +102,20 @@ def _metadata(metadata: dict[str, Any]) -> Iterator[str]:
         yield "metadata: the same"
         return
     yield f"metadata: {len(differences)} differences"
-    rows = [[quoted(item["pointer"])[1:-1], *(_side(item, side) for side in "ab")] for item in differences]
+    rows = [[compact(item["pointer"])[1:-1], *(_side(item, side) for side in "ab")] for item in differences]
     yield from (f"  {line}" for line in table(["pointer", "a", "b"], rows, left=3))
 
 
 def _side(item: dict[str, Any], side: str) -> str:
     if side not in item:
         return "absent"
-    text = quoted(item[side])
+    text = compact(item[side])
     return text if len(text) <= _MAX_WIDTH else text[: _MAX_WIDTH - 1] + "…"
 
 
 def _of_rows(outputs: dict[str, Any], file: str) -> Iterator[str]:
     yield ""
-    yield f"on {quoted(file)}, {outputs['rows']} rows:"
+    yield f"on {compact(file)}, {outputs['rows']} rows:"
     largest, mean = outputs["probability_max_difference"], outputs["probability_mean_difference"]
     yield f"  probabilities: largest difference {largest:.3g}, mean {mean:.3g}"
     yield f"  decisions: largest difference {_short(outputs['decision_max_difference'])}"
@@ -136,7 +136,7 @@ def _of_rows(outputs: dict[str, Any], file: str) -> Iterator[str]:
 
 
 def _label(side: dict[str, Any]) -> str:
-    return f"{quoted(side['label'])} ({side['probability']:.4f})"
+    return f"{compact(side['label'])} ({side['probability']:.4f})"
 
 
 def add(command: Any) -> None:

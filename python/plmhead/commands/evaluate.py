@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,11 +69,11 @@ def run_evaluate(options: argparse.Namespace) -> None:
 
 def report(found: dict[str, Any]) -> Iterator[str]:
     """The object of `evaluated`, for people."""
-    labels = [quoted(label) for label in found["classes"]]
+    labels = [compact(label) for label in found["classes"]]
     by_class = ", ".join(f"{label}: {rows}" for label, rows in zip(labels, found["rows_by_class"], strict=True))
     at = "" if found["threshold"] is None else f"; labels at threshold {found['threshold']}"
-    at += f" (assay type {quoted(found['assay_type'])})" if found["assay_type"] else ""
-    yield f"{quoted(found['name'])} on {quoted(found['data']['file'])}: {found['rows']} rows ({by_class}){at}"
+    at += f" (assay type {compact(found['assay_type'])})" if found["assay_type"] else ""
+    yield f"{compact(found['name'])} on {compact(found['data']['file'])}: {found['rows']} rows ({by_class}){at}"
     yield ""
     yield from table(["", "value", f"{100 * found['bootstrap']['confidence']:g} % interval"], _score_rows(found))
     if found["thresholds"]:
@@ -107,7 +106,7 @@ def _score_rows(found: dict[str, Any]) -> list[list[str]]:
 
 
 def _threshold_row(row: dict[str, Any], names: Sequence[str]) -> list[str]:
-    kind = quoted(row["assay_type"]) if row["kind"] == "assay" else row["kind"].replace("grid", "")
+    kind = compact(row["assay_type"]) if row["kind"] == "assay" else row["kind"].replace("grid", "")
     counts = [str(count) for pair in row["confusion"] for count in pair]
     return [f"{row['threshold']:g}", kind, *(number(row[name]) for name in names), *counts]
 
@@ -115,18 +114,12 @@ def _threshold_row(row: dict[str, Any], names: Sequence[str]) -> list[str]:
 def _group_row(group: dict[str, Any]) -> list[str]:
     scores = group["scores"]
     cells = [_with_interval(scores[name]) for name in _OF_GROUPS]
-    return [quoted(group["group"]), str(group["rows"]), *cells]
+    return [compact(group["group"]), str(group["rows"]), *cells]
 
 
 def _with_interval(score: dict[str, Any]) -> str:
     value = number(score["value"])
     return value if score["low"] is None else f"{value} ({between(score)})"
-
-
-def quoted(value: Any) -> str:
-    """A value out of a file as JSON, in ASCII where it holds a character that could steer a terminal."""
-    text = compact(value)
-    return text if text.isprintable() else json.dumps(value)
 
 
 def number(value: float | None) -> str:
@@ -140,7 +133,7 @@ def between(score: dict[str, Any]) -> str:
 
 
 def table(header: list[str], rows: list[list[str]], left: int = 1) -> Iterator[str]:
-    """Lines of a table: the first `left` columns flush left, the others right. Texts out of files are `quoted` before."""
+    """Lines of a table: the first `left` columns flush left, the others right. Texts out of files are made `compact` before."""
     widths = [max(len(line[i]) for line in [header, *rows]) for i in range(len(header))]
     for line in [header, *rows]:
         cells = [cell.ljust(widths[i]) if i < left else cell.rjust(widths[i]) for i, cell in enumerate(line)]

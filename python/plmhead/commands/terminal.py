@@ -15,6 +15,25 @@ from typing import Any
 from ..errors import InputError
 from ..whole_file import replaced
 
+#: What no terminal gets raw: control and format characters, separators of lines, characters without width, for private use, and none.
+#: The same ranges as in the other command lines (docs/command-line.md), so that their output is equal by bytes.
+_HIDDEN = re.compile(
+    "[\\0-\\x1f\\x7f-\\x9f\\xad\\u034f\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890-\\u0891\\u08e2\\u115f-\\u1160\\u17b4-\\u17b5"
+    "\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ud800-\\uf8ff\\ufdd0-\\ufdef\\ufe00-\\ufe0f\\ufeff"
+    "\\uffa0\\ufff0-\\ufffb\\ufffe-\\uffff\\U000110bd\\U000110cd\\U00013430-\\U0001343f\\U0001bca0-\\U0001bca3"
+    "\\U0001d173-\\U0001d17a\\U0001fffe-\\U0001ffff\\U0002fffe-\\U0002ffff\\U0003fffe-\\U0003ffff\\U00040000-\\U0010ffff]"
+)
+
+
+def printable(text: str) -> str:
+    """The text with hidden characters as JSON escapes them: names from a hostile file must not steer a terminal."""
+    return _HIDDEN.sub(lambda hidden: json.dumps(hidden[0])[1:-1], text)
+
+
+def lines(text: str) -> str:
+    """As `printable`, of a text of several lines, each of which stays one."""
+    return "\n".join(map(printable, text.split("\n")))
+
 
 def decimal(text: str) -> float:
     """A threshold as every language's command line reads it."""
@@ -53,8 +72,8 @@ def assay_thresholds(values: Iterable[str]) -> dict[str, float]:
 
 
 def compact(value: Any) -> str:
-    """One line of JSON; only quotes, backslashes and control characters are escaped."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """One line of JSON; only quotes, backslashes and hidden characters are escaped."""
+    return printable(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 
 def show(members: dict[str, Any], as_json: bool) -> None:
@@ -64,22 +83,28 @@ def show(members: dict[str, Any], as_json: bool) -> None:
         return
     width = max(len(name) for name in members)
     for name, value in members.items():
-        # A string from a hostile file must not move the cursor or begin a line of its own.
-        plain = isinstance(value, str) and value.isprintable()
+        plain = isinstance(value, str) and printable(value) == value
         print(f"{name:{width}}  {value if plain else compact(value)}")
 
 
 def warn(text: str | None) -> None:
     """One line on standard error, where there is something to warn of."""
     if text:
-        print(f"plmhead: warning: {text}", file=sys.stderr)
+        print(f"plmhead: warning: {printable(text)}", file=sys.stderr)
+
+
+class _Terminal:
+    """Standard output where somebody watches: what is data in a pipe must not steer the terminal."""
+
+    def write(self, text: str) -> None:
+        sys.stdout.write(lines(text))
 
 
 @contextlib.contextmanager
 def output(path: str | None, binary: bool = False) -> Iterator[Any]:
     """Standard output, or a file that appears under its name only when it is complete."""
     if path is None:
-        yield sys.stdout
+        yield _Terminal() if sys.stdout.isatty() else sys.stdout
         return
     target = Path(path)
     if target.exists() and not target.is_file():  # the rename would replace a device such as /dev/null by a file
