@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use lexopt::{Arg, ValueExt};
 use plmhead::{Cutoff, Error, Head, Label, Link, LoadOptions, Matrix, Pair, Scores, Value};
 
-use crate::print::Json;
+use crate::print::{is_hidden, Json};
 use crate::testee;
 
 pub const USAGE: &str = "\
 usage: plmhead inspect ARTIFACT [--json]
        plmhead verify ARTIFACT [--require-verified] [--json]
-       plmhead score ARTIFACT X.npy [--threshold T] [--assay-type NAME] [--out FILE]
+       plmhead score ARTIFACT X.npy [--threshold T] [--assay-type NAME] [--out FILE] [--json]
        plmhead testee
        plmhead --help | --version
 ARTIFACT is PATH/NAME, PATH/NAME.npz or PATH/NAME_config.json.";
@@ -90,7 +90,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
     while let Some(argument) = parser.next()? {
         match (argument, command.as_str()) {
             (Arg::Long("help") | Arg::Short('h'), _) => return Ok(Command::Help),
-            (Arg::Long("json"), "inspect" | "verify") => options.json = true,
+            (Arg::Long("json"), "inspect" | "verify" | "score") => options.json = true,
             (Arg::Long("require-verified"), "verify") => options.require_verified = true,
             (Arg::Long("threshold"), "score") => options.threshold = Some(parser.value()?.parse()?),
             (Arg::Long("assay-type"), "score") => options.assay_type = Some(parser.value()?.string()?),
@@ -153,8 +153,7 @@ fn print_members(members: &[(&str, String)], json: bool, output: &mut impl Write
     let width = members.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     for (name, value) in members {
         let parsed = Value::parse(value.as_bytes()).ok();
-        // A string from a hostile file must not move the cursor or begin a line of its own.
-        let bare = parsed.as_ref().and_then(Value::as_str).filter(|text| !text.chars().any(char::is_control));
+        let bare = parsed.as_ref().and_then(Value::as_str).filter(|text| !text.chars().any(is_hidden));
         let bare = bare.unwrap_or(value);
         writeln!(output, "{name:width$}  {bare}")?;
     }

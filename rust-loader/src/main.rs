@@ -35,5 +35,5 @@ fn main() -> ExitCode {
 
 /// Not eprintln!, which panics when standard error is closed.
 fn complain(message: std::fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "plmhead: {message}");
+    let _ = writeln!(io::stderr(), "plmhead: {}", print::printable(&message.to_string()));
 }

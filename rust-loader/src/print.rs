@@ -94,10 +94,7 @@ impl Json {
             '\t' => "\\t",
             '\u{8}' => "\\b",
             '\u{c}' => "\\f",
-            '\0'..='\u{1f}' => {
-                let _ = write!(self.text, "\\u{:04x}", u32::from(character));
-                return;
-            }
+            _ if is_hidden(character) => return escape_into(&mut self.text, character),
             _ => return self.text.push(character),
         };
         self.text.push_str(escape);
@@ -133,4 +130,40 @@ impl Json {
             }),
         }
     }
+}
+
+/// The text with hidden characters as JSON escapes them; line feeds stay.
+pub fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => shown.push(character),
+            _ if is_hidden(character) => escape_into(&mut shown, character),
+            _ => shown.push(character),
+        }
+    }
+    shown
+}
+
+fn escape_into(text: &mut String, character: char) {
+    for unit in character.encode_utf16(&mut [0; 2]) {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\\u{unit:04x}");
+    }
+}
+
+/// What no terminal gets raw: control and format characters, separators of lines, characters without width, for private use,
+/// and none. The same ranges as in the other command lines, so that their output is equal by bytes.
+#[rustfmt::skip]
+pub fn is_hidden(character: char) -> bool {
+    matches!(
+        character,
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'
+            | '\u{890}'..='\u{891}' | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{e000}'..='\u{f8ff}'
+            | '\u{fdd0}'..='\u{fdef}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{fffe}'..='\u{ffff}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{1fffe}'..='\u{1ffff}' | '\u{2fffe}'..='\u{2ffff}' | '\u{3fffe}'..='\u{3ffff}'
+            | '\u{40000}'..='\u{10ffff}'
+    )
 }
