@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use lexopt::{Arg, ValueExt};
 use plmhead::{Cutoff, Error, Head, Label, Link, LoadOptions, Matrix, Pair, Scores, Value};
 
-use crate::print::{is_hidden, Json};
+use crate::print::{Json, is_hidden};
 use crate::testee;
 
 pub const USAGE: &str = "\

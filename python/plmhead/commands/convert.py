@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .terminal import assay_thresholds, decimal
+from .terminal import add_json_option, assay_thresholds, compact, decimal, pair_members, printable
 
 
 def run_convert(options: argparse.Namespace) -> None:
@@ -15,8 +15,11 @@ def run_convert(options: argparse.Namespace) -> None:
     saved = convert(
         options.pickle, options.out, family=options.family, threshold=options.threshold, assay_thresholds=thresholds
     )
+    if options.json:
+        print(compact({**pair_members(saved.npz, saved.config), "proof": saved.proof._asdict()}))
+        return
     against = "scikit-learn" if saved.proof.scikit_learn else "the formula alone (scikit-learn is not installed)"
-    print(f"wrote {saved.npz} and {saved.config.name}; proved against {against} on {saved.proof}")
+    print(printable(f"wrote {saved.npz} and {saved.config.name}; proved against {against} on {saved.proof}"))
 
 
 def add(command: Any) -> None:
@@ -36,3 +39,4 @@ def add(command: Any) -> None:
     )
     parser.add_argument("--threshold", type=decimal, metavar="T", help="stored decision threshold (default 0.5)")
     parser.add_argument("--assay-threshold", action="append", metavar="NAME=T", help="stored threshold of an assay")
+    add_json_option(parser)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import csv
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..head import load
+from ..head import Head, load
 from .encoding import add_encoder_options, contract_of, embed
-from .terminal import add_threshold_options, output
+from .score import score_records
+from .terminal import add_json_option, add_threshold_options, compact, output
+
+if TYPE_CHECKING:
+    from ..data import Table
 
 
 def run_predict(options: argparse.Namespace) -> None:
@@ -19,6 +23,9 @@ def run_predict(options: argparse.Namespace) -> None:
     too_long = contract_of(head)["too_long"]
     table = read_table(options.data, need_labels=False, sequence_column=options.sequence_column, too_long=too_long)
     X = embed(head, table.sequences, options)
+    if options.json:
+        _write_json(head, table, X, options)
+        return
     z, p, labels = head.score_all(X, options.threshold, options.assay_type)
     single = head.link == "logistic"
     names = [] if single else [f"_{label}" for label in head.classes.tolist()]
@@ -37,6 +44,14 @@ def run_predict(options: argparse.Namespace) -> None:
             )
 
 
+def _write_json(head: Head, table: Table, X: Any, options: argparse.Namespace) -> None:
+    records = score_records(head, X, options.threshold, options.assay_type)
+    with output(options.out) as file:
+        for row, record in enumerate(records):
+            about = {"row": row, "id": table.ids[row] if table.ids else None, "sequence": table.sequences[row]}
+            file.write(compact({**about, **record}) + "\n")
+
+
 def add(command: Any) -> None:
     """Declares the verb."""
     parser = command("predict", run_predict, "score sequences")
@@ -45,3 +60,4 @@ def add(command: Any) -> None:
     add_encoder_options(parser)
     add_threshold_options(parser)
     parser.add_argument("--sequence-column", default="sequence", metavar="NAME")
+    add_json_option(parser, "one JSON object a row instead of CSV")

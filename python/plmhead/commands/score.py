@@ -13,7 +13,7 @@ from .. import score
 from ..errors import FormatError, InputError
 from ..head import Head, load, read_file
 from ..npy import PREAMBLE_BYTES, check_length, read_header
-from .terminal import add_threshold_options, compact, output
+from .terminal import add_json_option, add_threshold_options, compact, output
 
 _ANY_SIZE = 2**62
 
@@ -37,33 +37,31 @@ def read_matrix(path: str, columns: int | None = None) -> np.ndarray[Any, np.dty
     return np.frombuffer(data[PREAMBLE_BYTES:], dtype=header.descr).reshape(header.shape)
 
 
-def score_lines(head: Head, x: Any, threshold: float | None, assay_type: str | None) -> Iterator[str]:
-    """One JSON object a row, as docs/command-line.md says."""
+def score_records(head: Head, x: Any, threshold: float | None, assay_type: str | None) -> Iterator[dict[str, Any]]:
+    """One object a row, as docs/command-line.md says."""
     z, p, labels = head.score_all(x, threshold, assay_type)
     single = head.link == "logistic"
     for row, label in enumerate(labels.tolist()):
         decision, probability = (z[row], p[row, 1:]) if single else (z[row], p[row])
         values = [decision.tolist(), probability.tolist(), score.bits(decision), score.bits(probability)]
         decision_, probability_, decision_bits, probability_bits = [value[0] for value in values] if single else values
-        yield compact(
-            {
-                "row": row,
-                "label": label,
-                "decision": decision_,
-                "probability": probability_,
-                "decision_bits": decision_bits,
-                "probability_bits": probability_bits,
-            }
-        )
+        yield {
+            "row": row,
+            "label": label,
+            "decision": decision_,
+            "probability": probability_,
+            "decision_bits": decision_bits,
+            "probability_bits": probability_bits,
+        }
 
 
 def run_score(options: argparse.Namespace) -> None:
     head = load(options.artifact)
     x = read_matrix(options.x, head.n_features_in)
-    lines = score_lines(head, x, options.threshold, options.assay_type)
+    records = score_records(head, x, options.threshold, options.assay_type)
     with output(options.out) as file:
-        for line in lines:
-            file.write(line + "\n")
+        for record in records:
+            file.write(compact(record) + "\n")
 
 
 def add(command: Any) -> None:
@@ -72,3 +70,4 @@ def add(command: Any) -> None:
     parser.add_argument("x", metavar="X.npy", help="float32 or float64, shape (rows, n_features_in)")
     add_threshold_options(parser)
     parser.add_argument("--out", metavar="FILE", help="instead of standard output")
+    add_json_option(parser, "changes nothing: the output is JSON, one object a row")

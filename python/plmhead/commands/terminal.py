@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import json
 import re
 import sys
@@ -40,6 +41,11 @@ def decimal(text: str) -> float:
     if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
         raise argparse.ArgumentTypeError(f"found {text!r}, expected a decimal number")
     return float(text)
+
+
+def add_json_option(parser: argparse.ArgumentParser, what: str = "one line, one object") -> None:
+    """`--json`; what is printed is described by schemas/VERB.schema.json."""
+    parser.add_argument("--json", action="store_true", help=what)
 
 
 def add_threshold_options(parser: argparse.ArgumentParser) -> None:
@@ -85,6 +91,12 @@ def show(members: dict[str, Any], as_json: bool) -> None:
     for name, value in members.items():
         plain = isinstance(value, str) and printable(value) == value
         print(f"{name:{width}}  {value if plain else compact(value)}")
+
+
+def pair_members(npz: Path, config: Path) -> dict[str, Any]:
+    """The members that say which pair was written."""
+    digest = hashlib.sha256(npz.read_bytes()).hexdigest()
+    return {"name": npz.stem, "npz": str(npz), "config": str(config), "npz_sha256": digest}
 
 
 def warn(text: str | None) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import InputError
 from ..settings import KEYS, check_config, parse_value, read_yaml, with_changes
 from .score import read_matrix
-from .terminal import assay_thresholds, decimal, output, progress, warn
+from .terminal import add_json_option, assay_thresholds, compact, decimal, output, pair_members, progress, warn
 
 SMALL_ENCODER = "plmhead/random-esm2-tiny"
 
@@ -64,7 +64,7 @@ def run_train(options: argparse.Namespace) -> None:
                 option = f"--{name.replace('_', '-')}"
                 message = "found it beside --config or --model, where it would have no effect, expected it without them"
                 raise InputError("ARGUMENT", option, message)
-        _train_with_torch(content)
+        _train_with_torch(content, options.json)
     else:
         _train_with_onnx(options, content)
 
@@ -90,7 +90,7 @@ def _refuse_unused(options: argparse.Namespace, content: dict[str, Any]) -> None
         raise InputError("ARGUMENT", "--labels", "found it without --embeddings, expected both or neither")
 
 
-def _train_with_torch(content: dict[str, Any]) -> None:
+def _train_with_torch(content: dict[str, Any], as_json: bool) -> None:
     from ..encode import random_weights_warning
     from ..pipeline import train_model
     from ..train import metrics_table
@@ -100,9 +100,16 @@ def _train_with_torch(content: dict[str, Any]) -> None:
     cross = {"scores": {name.removeprefix("cv_"): score for name, score in results["cv_metrics"].items()}}
     options = results["config"]["classifier"]
     cross.update(folds=options["cv_folds"], stratified=options["stratify"])
-    shown = results["config"]["training"]["metrics"]
-    print(metrics_table({"train": results["train_metrics"], "cross_validation": cross}, shown))
-    print("wrote " + (", ".join(results["model_paths"].values()) or "nothing, as training.save_model says"))
+    metrics, paths = {"train": results["train_metrics"], "cross_validation": cross}, results["model_paths"]
+    if as_json:
+        pair = pair_members(Path(paths["npz"]), Path(paths["config"])) if paths else _NOT_WRITTEN
+        print(compact({**pair, "pickle": paths.get("pickle"), "metrics": metrics, "proof": None}))
+        return
+    print(metrics_table(metrics, results["config"]["training"]["metrics"]))
+    print("wrote " + (", ".join(paths.values()) or "nothing, as training.save_model says"))
+
+
+_NOT_WRITTEN = {"name": None, "npz": None, "config": None, "npz_sha256": None}
 
 
 def _train_with_onnx(options: argparse.Namespace, content: dict[str, Any]) -> None:
@@ -133,13 +140,18 @@ def _train_with_onnx(options: argparse.Namespace, content: dict[str, Any]) -> No
     warn(None if encoder is None else random_weights_warning(encoder.name))
     X = embed()
     trained = train(X, y, settings, progress("cross-validation"))
-    print(metrics_table(trained.metrics))
+    if not options.json:
+        print(metrics_table(trained.metrics))
     if encoder is not None:
         members.update(
             golden_embeddings=golden_embeddings(encoder), batch_size=config["training"]["batch_size"], device="cpu"
         )
     saved = save(trained.estimator, out, metrics=trained.metrics, **members)
-    print(f"wrote {saved.npz} and {saved.config.name}; proved against scikit-learn on {saved.proof}")
+    if options.json:
+        pair = pair_members(saved.npz, saved.config)
+        print(compact({**pair, "pickle": None, "metrics": trained.metrics, "proof": saved.proof._asdict()}))
+    else:
+        print(f"wrote {saved.npz} and {saved.config.name}; proved against scikit-learn on {saved.proof}")
 
 
 def _make_folder(folder: Path) -> None:
@@ -236,6 +248,7 @@ def add(command: Any) -> None:
     what.add_argument("--assay-type", metavar="NAME", help="noted in the config")
     what.add_argument("--fragment-type", metavar="NAME", help="noted in the config, such as VH")
     what.add_argument("--dataset", metavar="NAME", help="noted in the config (default: the data file's name)")
+    add_json_option(parser)
     keys = parser.add_argument_group("every key of a configuration")
     for name, key in KEYS.items():
         keys.add_argument(f"--{name}", dest=name, default=argparse.SUPPRESS, metavar="VALUE", help=key.help)

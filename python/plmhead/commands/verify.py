@@ -10,7 +10,7 @@ from typing import Any
 from ..config import MAX_CONFIG_BYTES
 from ..errors import FormatError, spec_text
 from ..head import Head, load, pair_paths, read_file
-from .terminal import show
+from .terminal import add_json_option, compact, printable, show
 
 
 def run_verify(options: argparse.Namespace) -> int:
@@ -59,7 +59,9 @@ def run_sign(options: argparse.Namespace) -> None:
     password = os.environ.get("PLMHEAD_KEY_PASSWORD")
     path = sign(options.artifact, options.key, None if password is None else os.fsencode(password))
     npz_path, config_path = pair_paths(options.artifact)
-    print(f"wrote {path}, over {npz_path.name} and {config_path.name}")
+    members = {"signature": str(path), "files": [npz_path.name, config_path.name]}
+    text = f"wrote {path}, over {npz_path.name} and {config_path.name}"
+    print(compact(members) if options.json else printable(text))
 
 
 def add(command: Any) -> None:
@@ -71,3 +73,4 @@ def add(command: Any) -> None:
     verify.add_argument("--json", action="store_true", help="one line, one object")
     sign = command("sign", run_sign, "check a pair and write NAME.sig, a signature over its two files")
     sign.add_argument("--key", required=True, metavar="FILE.pem", help="private key on P-256, P-384 or P-521")
+    add_json_option(sign)
