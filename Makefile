@@ -48,6 +48,14 @@ $(JS): js-loader/package-lock.json
 	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-dist.lock
 	touch $@
 
+.venv/.docs: requirements-docs.lock .venv/.installed
+	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-docs.lock
+	touch $@
+
+docs/typedoc/node_modules/.installed: docs/typedoc/package-lock.json
+	cd docs/typedoc && npm ci --no-audit --no-fund --loglevel=error
+	touch $@
+
 demo: setup
 	$(PY) tools/demo.py --data "$(DATA)"
 
@@ -55,7 +63,7 @@ demo-selfcheck: setup
 	test -f demo-out/scores.rust.jsonl || $(MAKE) --no-print-directory demo
 	$(PY) tools/demo.py --selfcheck
 
-test: setup soak-driver .venv/.torch .venv/.sign .venv/.hub .venv/.interop .venv/.dist lint
+test: setup soak-driver .venv/.torch .venv/.sign .venv/.hub .venv/.interop .venv/.dist .venv/.docs lint
 	$(PY) tools/run_tests.py
 
 # The fuzz targets are looked at without being linked, so that libFuzzer needs no C++ compiler here.
@@ -198,6 +206,11 @@ exploits: setup
 .PHONY: dist
 dist: setup .venv/.dist
 	$(PY) -m tools.dist
+
+# Every block of the pages runs, then the site is built into build/docs: warnings are errors
+.PHONY: docs
+docs: setup .venv/.docs .venv/.torch .venv/.hub .venv/.interop .venv/.sign docs/typedoc/node_modules/.installed
+	$(PY) -m tools.docs
 
 clean:
 	rm -rf .venv .venv-oldest .venv-newest rust-loader/target js-loader/node_modules js-loader/types demo-out
