@@ -2,7 +2,7 @@
 // The command line of docs/command-line.md.
 import { closeSync, openSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
-import { printable, isFormatError, isInputError } from './errors.js'
+import { isFormatError, isInputError } from './errors.js'
 import { loadFile, loadPair, pairPaths, readNpy } from './node.js'
 import { bitsOf } from './score.js'
 import { sha256 } from './sha256.js'
@@ -16,7 +16,7 @@ import { VERSION } from './version.js'
 
 const USAGE = `usage: plmhead inspect ARTIFACT [--json]
        plmhead verify ARTIFACT [--require-verified] [--json]
-       plmhead score ARTIFACT X.npy [--threshold T] [--assay-type NAME] [--out FILE]
+       plmhead score ARTIFACT X.npy [--threshold T] [--assay-type NAME] [--out FILE] [--json]
        plmhead testee
        plmhead --help | --version
 
@@ -38,7 +38,7 @@ const UPGRADED_WARNING = `upgraded from version 0: ${POOLING}`
 const COMMANDS = {
   inspect: { operands: 1, flags: ['--json'], values: [], run: inspect },
   verify: { operands: 1, flags: ['--json', '--require-verified'], values: [], run: verify },
-  score: { operands: 2, flags: [], values: ['--threshold', '--assay-type', '--out'], run: score },
+  score: { operands: 2, flags: ['--json'], values: ['--threshold', '--assay-type', '--out'], run: score },
   testee: { operands: 0, flags: [], values: [], run: () => runTestee(process.stdin, process.stdout) },
 }
 
@@ -193,6 +193,25 @@ function scoreLine(head, row, decision, probability, label) {
   return { row, label: labelJson(head, label), decision: z, probability: p1, decision_bits: bitsOf(z), probability_bits: bitsOf(p1) }
 }
 
+// What no terminal gets raw: control and format characters, separators of lines, characters without width, for private use, and
+// none. The same ranges as in the other command lines, so that their output is equal by bytes.
+const HIDDEN = new RegExp(
+  '[\\0-\\x1f\\x7f-\\x9f\\xad\\u034f\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890-\\u0891\\u08e2\\u115f-\\u1160\\u17b4-\\u17b5' +
+    '\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ud800-\\uf8ff\\ufdd0-\\ufdef\\ufe00-\\ufe0f\\ufeff' +
+    '\\uffa0\\ufff0-\\ufffb\\ufffe-\\uffff\\u{110bd}\\u{110cd}\\u{13430}-\\u{1343f}\\u{1bca0}-\\u{1bca3}' +
+    '\\u{1d173}-\\u{1d17a}\\u{1fffe}-\\u{1ffff}\\u{2fffe}-\\u{2ffff}\\u{3fffe}-\\u{3ffff}\\u{40000}-\\u{10ffff}]', 'gu')
+
+/**
+ * The text with hidden characters as JSON escapes them.
+ * @param {string} text
+ */
+function printable(text) {
+  return text.replace(HIDDEN, (hidden) => {
+    const units = hidden.split('').map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    return units.join('')
+  })
+}
+
 class Verbatim {
   /** @param {string} text */
   constructor(text) {
@@ -218,16 +237,15 @@ function json(value) {
   if (typeof value === 'bigint') return String(value)
   if (Object.is(value, -0)) return '-0.0'
   if (Array.isArray(value)) return `[${value.map(json).join(',')}]`
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  if (typeof value !== 'object' || value === null) return printable(JSON.stringify(value))
   const entries = value instanceof Map ? [...value] : Object.entries(value)
-  return `{${entries.map(([name, item]) => `${JSON.stringify(name)}:${json(item)}`).join(',')}}`
+  return `{${entries.map(([name, item]) => `${json(name)}:${json(item)}`).join(',')}}`
 }
 
 /** @param {Record<string, unknown>} members */
 function lines(members) {
   const width = Math.max(...Object.keys(members).map((name) => name.length))
-  // A string from a hostile file must not move the cursor or begin a line of its own.
-  const bare = (/** @type {unknown} */ value) => (typeof value === 'string' && !/\p{C}/u.test(value) ? value : json(value))
+  const bare = (/** @type {unknown} */ value) => (typeof value === 'string' && printable(value) === value ? value : json(value))
   return Object.entries(members).map(([name, value]) => `${name.padEnd(width)}  ${bare(value)}`).join('\n')
 }
 
@@ -259,15 +277,15 @@ async function main([name, ...words]) {
  */
 function report(error) {
   if (error instanceof UsageError) {
-    console.error(`plmhead: ${printable(error.message, 1000)}\n${USAGE}`)
+    console.error(`plmhead: ${printable(error.message)}\n${USAGE}`)
     return 2
   }
   if (error instanceof OutputError) {
-    console.error(`plmhead: ${printable(error.message, 1000)}`)
+    console.error(`plmhead: ${printable(error.message)}`)
     return 1
   }
   if (!isFormatError(error) && !isInputError(error)) throw error
-  console.error(`plmhead: ${error.message}`)
+  console.error(`plmhead: ${printable(error.message)}`)
   if (error.remedy !== null) console.error(`remedy: ${error.remedy}`)
   return 1
 }
