@@ -71,7 +71,7 @@ NEEDS = {
     "train --model, train --config": ("train", "torch"),
     "convert FILE.pkl": ("evaluate",),  # to prove against scikit-learn; it converts without
     "convert FILE.onnx, export": ("interop",),
-    "evaluate, compare": ("evaluate",),
+    "evaluate, compare --data": ("evaluate",),
     "card": ("card",),
     "push, fetch": ("hub",),
     "completion": ("completion",),

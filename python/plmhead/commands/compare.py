@@ -141,7 +141,7 @@ def _label(side: dict[str, Any]) -> str:
 
 def add(command: Any) -> None:
     """Declares the verb."""
-    parser = command("compare", run_compare, "two heads: weights, metadata, scores on the same rows")
+    parser = command("compare", run_compare, "show where two heads differ: weights, metadata, scores on the same rows")
     parser.add_argument("other", metavar="OTHER", help="the second artifact")
     add_data_options(parser, groups=False)
     parser.add_argument("--unlabelled", action="store_true", help="the rows of --data have no labels")

@@ -142,7 +142,7 @@ def table(header: list[str], rows: list[list[str]], left: int = 1) -> Iterator[s
 
 def add(command: Any) -> None:
     """Declares the verb."""
-    parser = command("evaluate", run_evaluate, "score labelled rows: intervals, thresholds, groups")
+    parser = command("evaluate", run_evaluate, "score labelled rows, with intervals, by threshold and by group")
     add_data_options(parser)
     add_threshold_options(parser)
     add_bootstrap_options(parser)

@@ -54,7 +54,7 @@ def _write_json(head: Head, table: Table, X: Any, options: argparse.Namespace) -
 
 def add(command: Any) -> None:
     """Declares the verb."""
-    parser = command("predict", run_predict, "score sequences")
+    parser = command("predict", run_predict, "score sequences, embedded by the encoder that the head names")
     parser.add_argument("--data", required=True, metavar="FILE", help="CSV with a column sequence, or FASTA")
     parser.add_argument("--out", metavar="FILE.csv", help="instead of standard output")
     add_encoder_options(parser)

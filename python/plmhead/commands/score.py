@@ -66,7 +66,7 @@ def run_score(options: argparse.Namespace) -> None:
 
 def add(command: Any) -> None:
     """Declares the verb."""
-    parser = command("score", run_score, "score embeddings, one JSON object a row")
+    parser = command("score", run_score, "score embeddings: one JSON object a row")
     parser.add_argument("x", metavar="X.npy", help="float32 or float64, shape (rows, n_features_in)")
     add_threshold_options(parser)
     parser.add_argument("--out", metavar="FILE", help="instead of standard output")

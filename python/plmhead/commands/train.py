@@ -200,7 +200,7 @@ def _training_data(options: argparse.Namespace, config: dict[str, dict[str, Any]
 
 def add(command: Any) -> None:
     """Declares the verb."""
-    parser = command("train", run_train, "embed, cross-validate, fit and save", artifact=False)
+    parser = command("train", run_train, "train a head: embed, cross-validate, fit and save", artifact=False)
     parser.usage = (
         "plmhead train (--data FILE.csv | --embeddings X.npy --labels FILE.csv | --config FILE.yaml) [options]"
     )
