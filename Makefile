@@ -213,4 +213,4 @@ docs: setup .venv/.docs .venv/.torch .venv/.hub .venv/.interop .venv/.sign docs/
 	$(PY) -m tools.docs
 
 clean:
-	rm -rf .venv .venv-oldest .venv-newest rust-loader/target js-loader/node_modules js-loader/types demo-out
+	rm -rf .venv .venv-oldest .venv-newest rust-loader/target js-loader/node_modules js-loader/types demo-out build dist docs/typedoc/node_modules

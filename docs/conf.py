@@ -37,6 +37,7 @@ pygments_style = "tango"
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+autodoc_type_aliases = {"ArrayLike": "ArrayLike"}
 default_role = "literal"  # docstrings mark code by single backticks
 napoleon_google_docstring = False
 napoleon_use_ivar = True
