@@ -122,7 +122,9 @@ def rust(crate: Path, work: Path) -> str:
     with tarfile.open(crate) as archive:
         archive.extractall(folder, filter="data")
     unpacked = folder / crate.name.removesuffix(".crate")
-    target = REPOSITORY / "rust-loader" / "target" / "dist"
+    target = (
+        folder / "target"
+    )  # files of a crate have old dates: cargo would take an earlier build of them for this one
     reader = Reader(folder, commands=(folder / "installed/bin",), crate=unpacked, lock=None, target=target)
     install = ("cargo", "install", "--quiet", "--locked", "--path", unpacked, "--root", folder / "installed")
     reader.call(*install, CARGO_TARGET_DIR=str(target))
