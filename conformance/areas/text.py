@@ -143,6 +143,7 @@ def syntax(suite: Suite) -> None:
         "root-name-no-quote": ('"C": 1.0', 'xC": 1.0'),
         "root-name-apostrophe": ('"C": 1.0', "'C\": 1.0"),
         "root-name-end": ('"C": 1.0', '"C: 1.0'),
+        "root-name-escape": ('"C": 1.0', '"\\x43": 1.0'),
     }.items():
         for version, base in (("", PLAIN), ("-v0", V0)):
             reject(
