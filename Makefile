@@ -19,13 +19,9 @@ setup: .venv/.installed rust $(JS)
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
-# torch is needed by tests alone, not by the demo
-.venv/.torch: requirements-torch.lock .venv/.installed
-	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-torch.lock
-	touch $@
-
-.venv/.sign: requirements-sign.lock .venv/.installed
-	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-sign.lock
+# What tests, signing, the hub and so on need beside: .venv/.torch for requirements-torch.lock. The demo needs none of them.
+.venv/.%: requirements-%.lock .venv/.installed
+	.venv/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 # cargo knows best what is out of date
@@ -34,22 +30,6 @@ rust:
 
 $(JS): js-loader/package-lock.json
 	cd js-loader && npm ci --no-audit --no-fund --loglevel=error
-	touch $@
-
-.venv/.hub: requirements-hub.lock .venv/.installed
-	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-hub.lock
-	touch $@
-
-.venv/.interop: requirements-interop.lock .venv/.installed
-	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-interop.lock
-	touch $@
-
-.venv/.dist: requirements-dist.lock .venv/.installed
-	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-dist.lock
-	touch $@
-
-.venv/.docs: requirements-docs.lock .venv/.installed
-	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-docs.lock
 	touch $@
 
 docs/typedoc/node_modules/.installed: docs/typedoc/package-lock.json
