@@ -43,8 +43,8 @@ demo-selfcheck: setup
 	test -f demo-out/scores.rust.jsonl || $(MAKE) --no-print-directory demo
 	$(PY) tools/demo.py --selfcheck
 
-test: setup soak-driver .venv/.torch .venv/.sign .venv/.hub .venv/.interop .venv/.dist .venv/.docs lint
-	$(PY) tools/run_tests.py
+test: setup soak-driver accelerator .venv/.torch .venv/.openvino .venv/.sign .venv/.hub .venv/.interop .venv/.parquet .venv/.dist .venv/.docs js-loader/playground/node_modules/.installed lint
+	$(PY) -m tools.run_tests
 
 # The fuzz targets are looked at without being linked, so that libFuzzer needs no C++ compiler here.
 FUZZ := .cache/fuzz
@@ -56,7 +56,11 @@ lint: setup
 	cargo fmt --check --manifest-path rust-loader/Cargo.toml
 	cargo clippy --quiet --release --locked --all-targets --manifest-path rust-loader/Cargo.toml -- -D warnings
 	cargo clippy --quiet --release --locked --all-targets --features capi-test --manifest-path rust-loader/Cargo.toml -- -D warnings
+	cargo clippy --quiet --release --locked --all-targets --features serve --target-dir rust-loader/target/encode \
+		--manifest-path rust-loader/Cargo.toml -- -D warnings
 	cargo fmt --check --manifest-path hostile/fuzz/rust/Cargo.toml
+	cargo fmt --check --manifest-path accelerator/Cargo.toml
+	cargo clippy --quiet --release --locked --manifest-path accelerator/Cargo.toml -- -D warnings
 	CUSTOM_LIBFUZZER_PATH=/not/linked/libFuzzer.a cargo clippy --quiet --locked --all-targets \
 		--manifest-path hostile/fuzz/rust/Cargo.toml --target-dir $(FUZZ)/lint -- -D warnings
 	cd js-loader && npm run --silent check
@@ -187,10 +191,116 @@ exploits: setup
 dist: setup .venv/.dist
 	$(PY) -m tools.dist
 
+# From a fresh clone of HEAD to a score in each language, by the commands of README and without any cache: counted and measured
+.PHONY: first-score
+first-score:
+	$(PYTHON) -m tools.first_score
+
 # Every block of the pages runs, then the site is built into build/docs: warnings are errors
 .PHONY: docs
-docs: setup .venv/.docs .venv/.torch .venv/.hub .venv/.interop .venv/.sign docs/typedoc/node_modules/.installed
+docs: setup .venv/.docs .venv/.torch .venv/.hub .venv/.interop .venv/.parquet .venv/.sign docs/typedoc/node_modules/.installed
 	$(PY) -m tools.docs
 
+# The tokenizer of each language, every case
+.PHONY: tokenizer
+tokenizer: setup
+	$(PY) -m conformance.tokenizer.run
+
+# 106 spoiled bundles, refused alike in Python, Rust and JavaScript
+.PHONY: bundle-conformance
+bundle-conformance: setup encode
+	$(PY) -m conformance.bundle.run
+
+# Encoders side by side: some ten minutes on a machine with nothing else to do. make bench-encode BENCH="--shapes 8M"
+.PHONY: bench-encode precision
+bench-encode: setup .venv/.torch .venv/.openvino .venv/.interop
+	$(PY) -m bench.encode $(BENCH)
+
+# What float32, bfloat16 and int8 do to decisions: the table of docs/precision.md, on SEQUENCES=FOLDER or on the demo data
+precision: setup .venv/.torch .venv/.openvino .venv/.interop
+	$(PY) -m bench.precision $(if $(SEQUENCES),--sequences "$(SEQUENCES)")
+
+# The page that scores sequences in a browser, as one folder of plain files: build/playground. Tested in Chromium, pictures kept.
+PLAYGROUND := js-loader/playground/node_modules/.installed
+.PHONY: playground playground-test
+$(PLAYGROUND): js-loader/playground/package-lock.json
+	cd js-loader/playground && npm ci --no-audit --no-fund --loglevel=error
+	touch $@
+
+playground: $(PLAYGROUND)
+	cd js-loader/playground && npm run --silent build
+
+playground-test: $(JS) $(PLAYGROUND)
+	cd js-loader/playground && npm run --silent check && npm test
+	@echo "playground-test: pictures in .cache/playground"
+
+# 200,000 generated sequences: a run that is killed and started again, shuffled, twice each, out of a cache; bytes, bits and memory
+.PHONY: embed-test
+embed-test: setup .venv/.parquet
+	$(PY) -m tools.embed_test $(N)
+
+# A Ray cluster of two nodes on this machine, one killed while it scores 200,000 sequences: make demo-ray N=20000
+.PHONY: demo-ray batch-memory
+demo-ray: setup .venv/.ray
+	$(PY) -m tools.demo_ray $(N)
+
+# Peak memory of scoring streamed Parquet, 100,000 to 10,000,000 rows: some minutes, 2.6 GB of disk at most
+batch-memory: setup .venv/.parquet
+	$(PY) -m tools.batch_memory
+
+# The command in Rust with `predict` and `serve`: rust-loader/target/encode/release/plmhead
+.PHONY: encode rust-runtimes
+encode:
+	cargo build --release --locked --features serve --target-dir rust-loader/target/encode --manifest-path rust-loader/Cargo.toml
+
+# The 86 Jain sequences, where they are at hand, in Rust, Node, Chromium and the service, no python on their PATH: two encoders.
+# Then a table of speeds, on a quiet machine.
+.PHONY: demo-nopython bench-predict
+demo-nopython: setup encode .venv/.torch .venv/.interop
+	$(PY) -m tools.demo_nopython
+
+bench-predict: setup encode .venv/.torch .venv/.interop
+	$(PY) -m tools.bench_predict $(BENCH)
+
+# A load test of `plmhead serve` on the loopback, half a minute
+.PHONY: serve-test
+serve-test: setup encode
+	$(PY) -m tools.serve_test $(SERVE)
+
+# rten, tract and ort against onnxruntime in Python; GRAPHS=FILE.onnx names others than the shipped encoders
+rust-runtimes: setup
+	$(PY) -m bench.rust_runtimes.run $(GRAPHS)
+
+# The optional package that scores for Python, built and put into a folder of its own: PYTHONPATH=.cache/accelerator turns it on
+.PHONY: accelerator accelerator-test
+accelerator: .venv/.accelerator
+	rm -rf build/accelerator .cache/accelerator
+	.venv/bin/maturin build --quiet --release --locked --manifest-path accelerator/Cargo.toml --out build/accelerator
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --target .cache/accelerator build/accelerator/*.whl
+
+# On and off: bits and errors, the suite with it on, a million rows
+accelerator-test: setup accelerator
+	$(PY) -m pytest -q tests/test_accelerator.py
+	PYTHONPATH=.cache/accelerator $(PY) -m conformance.run --testee "$(PY) -m plmhead testee"
+	PYTHONPATH=.cache/accelerator $(PY) -m tools.accelerator_bits
+
+# Scoring and loading beside their peers; a quiet machine, some ten minutes. make bench BENCH="--rows 20000 --rounds 5"
+BENCH_JS := bench/score/javascript
+
+.PHONY: bench bench-peers
+bench: setup .venv/.interop accelerator bench-peers
+	$(PY) -m bench.score.kernels $(RUST)
+	PYTHONPATH=.cache/accelerator $(PY) -m tools.accelerator_bits
+	$(PY) -m bench.score $(BENCH)
+
+bench-peers: .cache/bench-score/python/.installed
+	cargo build --quiet --release --locked --manifest-path bench/score/rust/Cargo.toml
+	test ! -f $(BENCH_JS)/package-lock.json || (cd $(BENCH_JS) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+
+.cache/bench-score/python/.installed: bench/score/requirements.txt .venv/.installed
+	rm -rf $(@D)
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --target $(@D) -r $<
+	touch $@
+
 clean:
-	rm -rf .venv .venv-oldest .venv-newest rust-loader/target js-loader/node_modules js-loader/types demo-out build dist docs/typedoc/node_modules
+	rm -rf .venv .venv-oldest .venv-newest rust-loader/target js-loader/node_modules js-loader/playground/node_modules js-loader/types demo-out build dist docs/typedoc/node_modules

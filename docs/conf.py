@@ -18,6 +18,7 @@ include_patterns = [
     "conformance/README.md",
     "rust-loader/README.md",
     "js-loader/README.md",
+    "accelerator/README.md",
 ]
 exclude_patterns = [".*", "**/node_modules", "**/target", "build", "dist", "demo-out", "tests", "hostile", "python"]
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]

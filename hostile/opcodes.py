@@ -147,6 +147,29 @@ def joblib_exploits() -> dict[str, Callable[[Path], bytes]]:
     }
 
 
+def dtype_of(kind: str, order: str) -> bytes:
+    """A dtype on the stack."""
+    state = b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb"
+    return stack_global("numpy", "dtype") + text(kind) + b"\x89\x88\x87R(K\x03" + text(order) + state
+
+
+def one_scalar_without_end() -> bytes:
+    """A string of 9,999 characters, made of the same bytes in the memo 40,000 times."""
+    data = "\U0001f600".encode("utf-32-le") * 9999
+    made = stack_global("numpy._core.multiarray", "scalar") + b"q\x020"
+    stored = dtype_of("U9999", "<") + b"q\x000B" + struct.pack("<I", len(data)) + data + b"q\x010"
+    return program(stored, made, b"](", b"h\x02h\0h\x01\x86R" * 40_000, b"e")
+
+
+def one_list_without_end() -> bytes:
+    """300 arrays of the same 400,000 objects in the memo."""
+    shape = b"J" + struct.pack("<i", 400_000) + b"\x85"
+    stored = b"(K\x01" + shape + dtype_of("O8", "|") + b"\x89(" + b"N" * 400_000 + b"ltq\x010"
+    made = stack_global("numpy._core.multiarray", "_reconstruct") + b"q\x020"
+    arguments = stack_global("numpy", "ndarray") + b"K\0\x85C\x01b\x87q\x030"
+    return program(stored, made, arguments, b"](", b"h\x02h\x03Rh\x01b" * 300, b"e")
+
+
 def bombs() -> dict[str, Callable[[], bytes]]:
     """Small files that ask for much memory or time, or for a deep stack."""
     array = (
@@ -154,13 +177,7 @@ def bombs() -> dict[str, Callable[[], bytes]]:
         + stack_global("numpy", "ndarray")
         + b"K\0\x85C\x01b\x87R"
     )
-    dtype = (
-        stack_global("numpy", "dtype")
-        + text("f8")
-        + b"\x89\x88\x87R(K\x03"
-        + text("<")
-        + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb"
-    )
+    dtype = dtype_of("f8", "<")
     large = b"J\xff\xff\xff\x7f"
     doubling = b"".join(b"(h" + bytes([i]) + b"h" + bytes([i]) + b"lq" + bytes([i + 1]) + b"0" for i in range(60))
     doubled = text("x") + b"q\0" + b"0" + doubling + b"h\x3c"
@@ -217,6 +234,8 @@ def bombs() -> dict[str, Callable[[], bytes]]:
             b"h\0h\x01R0" * 200_000,
             b"N",
         ),
+        "a scalar that is made without end": one_scalar_without_end,
+        "an array of objects that is filled without end": one_list_without_end,
         "320 MiB in a small file": lambda: zlib.compress(bytes(320 * 2**20), 1),
         "a gzip within a gzip": lambda: zlib.compress(zlib.compress(bytes(2**20), 9), 9),
     }

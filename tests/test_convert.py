@@ -359,33 +359,6 @@ def test_the_exploits_are_noticed_where_they_run(repository):
     assert int(done.stdout) > 20, done.stderr
 
 
-BOMBS = """
-import resource, sys
-from hostile.opcodes import bombs
-from plmhead.errors import InputError
-from plmhead.unpickle import MAX_BYTES, read
-made = {name: make() for name, make in bombs().items()}
-# What is in use now, and room for the largest file that is read: its bytes, and again when it is decompressed.
-used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (used + 4 * MAX_BYTES,) * 2)
-for name, data in made.items():
-    try:
-        read(data)
-    except InputError:
-        pass
-    print(name)
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="limits the address space as Linux does")
-def test_bombs_cost_little(repository):
-    """Memory by a limit on the process; a stack that overflows or a search without end would end it too."""
-    from hostile.opcodes import bombs
-
-    done = subprocess.run([sys.executable, "-c", BOMBS], capture_output=True, text=True, timeout=300, cwd=repository)
-    assert (done.returncode, done.stdout.splitlines()) == (0, list(bombs())), done.stderr
-
-
 SEEDS = [path.read_bytes() for path in sorted(FITTED.glob("1_9/*")) if path.suffix != ".npz"]
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from operator import itemgetter
 from pathlib import Path
+from random import Random
 
 import pytest
 from conformance.proof.catalogue import applied, bugs
 from conformance.proof.mutants import Workshop
 from hostile.differential import __main__ as program
-from hostile.differential import campaign, inputs
+from hostile.differential import campaign, inputs, pool, text_faults
 from hostile.differential.campaign import Settings, Totals, Worker
 from hostile.differential.phases import PHASES, phase
 
@@ -101,6 +103,20 @@ def test_loaders_agree_and_every_phase_is_reached(tmp_path: Path, capsys: pytest
     assert all(second["reached"][name] >= 50 for name in PHASES)
     assert sum(n for _, n in second["accepted"]) >= 10
     assert 20 <= second["unsealed"] <= 80
+
+
+def test_every_mutation_works_on_what_an_earlier_one_has_left() -> None:
+    """Files cut to any length: a mutation may find no end record, or nothing at all."""
+    for _, table in inputs.AREAS:
+        for _, mutation in table:
+            for length in (0, 1, 21, 22, 40, 400):
+                rng = Random(f"{mutation.__name__}/{length}")
+                pair = pool.fork(pool.base(1, rng.randrange(pool.BASES)))
+                cut = itemgetter(slice(length))
+                pair.edit_npz.append(cut)
+                text_faults.before_seal(cut, pair)
+                mutation(rng, pair)
+                inputs.files(pair)
 
 
 def test_an_input_is_a_function_of_its_seed_and_number() -> None:

@@ -22,11 +22,15 @@ def project(repository):
 
 def test_the_tables_are_those_of_the_package(project):
     def names(requirements: list[str]) -> tuple[str, ...]:
-        return tuple(requirement.partition(">=")[0] for requirement in requirements)
+        return tuple(re.split(r">=|\[", requirement)[0] for requirement in requirements)
 
     extras = project["optional-dependencies"]
     assert {name: names(requirements) for name, requirements in extras.items()} == doctor.EXTRAS
-    oldest = dict(text.split(">=") for texts in [project["dependencies"], *extras.values()] for text in texts)
+    oldest = dict(
+        text.replace("[data]", "").split(">=")
+        for texts in [project["dependencies"], *extras.values()]
+        for text in texts
+    )
     assert {name: library.oldest for name, library in doctor.LIBRARIES.items()} == oldest
 
 

@@ -71,10 +71,8 @@ def test_rotary_frequencies_are_those_of_the_checkpoint_and_the_digest_sees_them
     exact = (10000.0 ** -(np.arange(0, 8, 2) / 8)).astype(np.float32)
     held = safetensors_numpy.load_file(FILES / "random-esm2-tiny" / "model.safetensors")[INV_FREQ.format(0)]
     assert (held != exact).any()
-    model = extractors[ESM2].load()._loaded.model
-    found = {key: value for key, value in model.state_dict().items() if key.endswith("inv_freq")}
-    assert found
-    assert all((value.numpy() == held).all() for value in found.values())
+    read = extractors[ESM2].checkpoint().tensors
+    assert all((read[INV_FREQ.format(layer)] == held).all() for layer in (0, 1))
     anew = load(esm_folder(tensors={INV_FREQ.format(layer): exact for layer in (0, 1)}))
     assert anew.contract["weights_sha256"] != ENTRIES[ESM2]["weights_sha256"]
     assert np.abs(golden_embeddings(anew) - golden_embeddings(extractors[ESM2])).max() > 1e-4
@@ -178,14 +176,14 @@ def test_the_best_device_is_chosen_and_an_absent_one_is_refused(monkeypatch):
         error = refused("DEVICE", "device", choose_device, absent)
         assert DEVICES[0] in error.message
     refused("DEVICE", "device", ESMEmbeddingExtractor(ESM2, "cuda:99").embed, ["MK"])
-    monkeypatch.setattr("plmhead.esm.present_devices", lambda: ["cuda:0", "cuda:1", "mps", "cpu"])
+    monkeypatch.setattr("plmhead.backends.torch.present_devices", lambda: ["cuda:0", "cuda:1", "mps", "cpu"])
     assert [choose_device(name) for name in (None, "cuda", "cuda:1", "mps")] == ["cuda", "cuda", "cuda:1", "mps"]
     refused("DEVICE", "device", choose_device, "cuda:2")
 
 
 def test_a_failure_of_torch_is_told_with_the_device(extractors):
     extractor = copy.copy(extractors[ESM2]).load()
-    extractor._loaded.model.forward = lambda **_: torch.zeros(2) + torch.zeros(3)
+    extractor.engine._pooled = lambda _: torch.zeros(2) + torch.zeros(3)
     error = refused("ENCODER", ESM2, extractor.embed, ["MK"])
     assert "cpu" in error.message
     assert "batch_size" in error.remedy
@@ -272,7 +270,7 @@ def test_nothing_heavy_is_imported_and_the_extra_is_named(monkeypatch):
         "assert not {'torch', 'transformers', 'safetensors', 'huggingface_hub', 'onnxruntime'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(ROOT / "python")})
-    for name in ("torch", "transformers"):
+    for name in ("torch", "safetensors"):
         monkeypatch.setitem(sys.modules, name, None)
         with pytest.raises(ImportError, match=r"pip install 'plmhead\[torch\]'"):
             ESMEmbeddingExtractor(ESM2, "cpu").load()

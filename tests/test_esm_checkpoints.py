@@ -85,7 +85,7 @@ def test_what_the_library_itself_saves_is_read(esm_folder, tmp_path, extractors)
         ({"num_hidden_layers": 3}, "no tensor encoder.layer.2"),
         ({"num_hidden_layers": 1}, "encoder.layer.1"),
         ({"intermediate_size": 64}, "in another shape"),
-        ({"hidden_size": "wide"}, "cannot be loaded"),
+        ({"hidden_size": "wide"}, "expected positive integers"),
     ],
 )
 def test_checkpoints_that_are_not_the_contracts(esm_folder, config, words):

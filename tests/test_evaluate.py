@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 import plmhead
 from plmhead import metrics
 from plmhead.cli import main
+from plmhead.commands.evaluate import report
 from plmhead.errors import InputError
 from plmhead.evaluate import Bootstrap, class_codes, evaluate, label_codes
 from plmhead.metrics import NAMES, Answer, Weighted, bootstrap, calibration, interval, point_scores
@@ -163,13 +164,37 @@ def test_each_threshold_gives_the_labels_that_predict_gives(tmp_path):
         assert row["specificity"] == pytest.approx(scikit.recall_score(y, labels, pos_label=0))
 
 
+def test_of_many_assays_the_first_and_the_one_in_force_are_listed(tmp_path, monkeypatch):
+    """A config holds some 30,000: each threshold is scored once, and few are listed."""
+    X, y = saved(tmp_path, "head", assay_thresholds={f"a{i}": 0.25 + i % 2 / 2 for i in range(3000)})
+    head = plmhead.load(tmp_path / "head")
+    scored = []
+    own = metrics.label_scores
+    monkeypatch.setattr("plmhead.evaluate.label_scores", lambda *given: scored.append(1) or own(*given))
+    found = evaluate(head, X, y, assay_type="a2999", settings=Bootstrap(1))
+    listed = [row["assay_type"] for row in found["thresholds"] if row["kind"] == "assay"]
+    assert listed == [*(f"a{i}" for i in range(63)), "a2999"]
+    assert found["assays_left_out"] == 3000 - 64
+    assert len(scored) == len({row["threshold"] for row in found["thresholds"]}) == 11
+    saved(tmp_path, "one", assay_thresholds={"PSR": 0.6})
+    assert evaluate(plmhead.load(tmp_path / "one"), X, y, settings=Bootstrap(1))["assays_left_out"] == 0
+
+
+def test_a_report_says_how_many_assays_it_leaves_out(tmp_path):
+    X, y = saved(tmp_path, "head", assay_thresholds={f"a{i}": 0.3 for i in range(100)})
+    found = evaluate(plmhead.load(tmp_path / "head"), X, y, settings=Bootstrap(1))
+    about = {"name": "head", "link": "logistic", "classes": [0, 1], "data": {"file": "rows.csv"}}
+    lines = list(report({**about, **found}))
+    assert "36 more assays are not listed; --assay-type NAME lists one" in lines
+
+
 def test_a_threshold_of_one_half_is_scikit_learns_rule(tmp_path):
     saved(tmp_path, "head")
     head = plmhead.load(tmp_path / "head")
     z = np.array([[1e-17], [-1e-17], [0.0]])  # p1 rounds to 0.5 in each
     from plmhead.evaluate import _at_threshold
 
-    assert _at_threshold(head, z, np.array([1, 0, 0]), "grid", None, 0.5)["confusion"] == [[2, 0], [0, 1]]
+    assert _at_threshold(head, z, np.array([1, 0, 0]), 0.5)["confusion"] == [[2, 0], [0, 1]]
 
 
 def test_groups_partition_the_rows(tmp_path):

@@ -29,7 +29,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import plmhead
-from plmhead import FormatError, InputError, head, pair_files
+from plmhead import FormatError, InputError, file_lock, head, pair_files
 from plmhead.edit import amend
 from plmhead.head import pair_paths
 from plmhead.pair_files import locked, write_pair
@@ -313,7 +313,7 @@ def test_a_file_system_without_locks_is_served(tmp_path, monkeypatch):
     def refused(descriptor):
         raise OSError(37, "No locks available")
 
-    monkeypatch.setattr(pair_files, "_try_lock", refused)
+    monkeypatch.setattr(file_lock, "_try_lock", refused)
     write_pair(*pair_paths(tmp_path / "model"), *pairs()[0])
     assert contents(tmp_path) == in_place(pairs()[0])
 
@@ -401,11 +401,11 @@ def test_a_larger_file_that_comes_while_it_is_opened_is_read_whole(tmp_path, mon
     small, large = tmp_path / "small", tmp_path / "large"
     small.write_bytes(b"1" * 10)
     large.write_bytes(b"2" * 1000)
-    opened = Path.open
+    opened = head._open_at_once
 
-    def opening(path, *arguments):
+    def opening(path, flags):
         os.replace(large, small)
-        return opened(path, *arguments)
+        return opened(path, flags)
 
-    monkeypatch.setattr(Path, "open", opening)
+    monkeypatch.setattr(head, "_open_at_once", opening)
     assert head.read_file(small, "npz", 5000) == b"2" * 1000

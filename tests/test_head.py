@@ -157,6 +157,7 @@ def test_a_pair_loads_by_any_of_its_names(tmp_path, binary):
 
 def test_oversize_files_are_refused_before_they_are_read(tmp_path):
     (tmp_path / "big_config.json").write_bytes(b" " * 1_048_577)
+    (tmp_path / "big.npz").write_bytes(b"")
     assert code_of(FormatError, plmhead.load, tmp_path / "big") == ("FILE_SIZE", "config")
     (tmp_path / "wide_config.json").write_bytes(b"{}")
     with (tmp_path / "wide.npz").open("wb") as file:

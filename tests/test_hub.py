@@ -345,7 +345,8 @@ def test_a_folder_is_laid_out_as_a_repository(pairs, push, pull, tmp_path):
     assert head.source is None
     assert code(from_pretrained, folder, revision="main") == "HUB_REVISION"
     (folder / "README.md").write_text("---\nlicense: mit\n---\n# Mine\n")
-    save_pretrained(pairs / "second", folder)
+    with pytest.warns(UserWarning, match="does not name the pair"):
+        save_pretrained(pairs / "second", folder)
     assert (folder / "README.md").read_text().endswith("# Mine\n")
     push(folder)
     assert same_bits(pull(), pairs / "second")

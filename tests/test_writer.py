@@ -421,3 +421,20 @@ def test_a_file_system_without_hard_links_is_served(tmp_path, monkeypatch):
         plmhead.save(fit(y), tmp_path / "head", quiet=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["head.npz", "head_config.json"]
     assert plmhead.load(tmp_path / "head").link == "softmax"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "found"),
+    [
+        ({"C": float("nan")}, "found C of nan"),
+        ({"C": float("-inf")}, "found C of -inf"),
+        ({"n_iter_": np.array([2**63], np.uint64)}, "found n_iter_ of 9223372036854775808"),
+        ({"n_iter_": np.array([], np.int64)}, "found an empty n_iter_"),
+    ],
+    ids=str,
+)
+def test_parameters_that_no_fit_leaves_are_refused_as_they_are(attributes, found, tmp_path):
+    estimator = fit(TWO)
+    vars(estimator).update(attributes)
+    with pytest.raises(InputError, match=f"ESTIMATOR .*{found}"):
+        plmhead.save(estimator, tmp_path / "head", quiet=True)

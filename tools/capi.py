@@ -36,7 +36,7 @@ INSTRUMENTED = BUILD / "libplmhead_instrumented.a"
 TESTEE_C, TESTEE_CXX = OUT / "testee_c", OUT / "testee_cpp"
 
 TOOLS = {
-    "cargo": "Rust 1.88",
+    "cargo": "Rust 1.89",
     "gcc": "gcc",
     "g++": "g++",
     "make": "make",

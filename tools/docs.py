@@ -19,9 +19,14 @@ from tools.pages import REPOSITORY
 
 SITE = REPOSITORY / "build" / "docs"
 CACHE = REPOSITORY / ".cache" / "docs"
-TESTS = ("tests/test_pages.py", "tests/test_services.py")
+TESTS = (
+    "tests/test_pages.py",
+    "tests/test_services.py",
+    "tests/test_first_score.py",
+    "tests/test_serve.py::test_block",
+)
 #: Tests of which each runs one block.
-A_BLOCK = ("test_block[", "test_service[")
+A_BLOCK = ("test_block[", "test_service[", "test_road[")
 
 
 def run_blocks() -> tuple[int, int, int]:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 OLDEST_PYTHON = (3, 11)
+#: A worker for each core; the tests of a file stay together, since they share what is slow to make.
+PARALLEL = ("-q", "--numprocesses=auto", "--dist=loadfile")
 TESTS = (
     *("head", "score", "writer", "agreement", "edit", "convert", "hostile"),
     *("sequences", "data", "encode", "training_contract", "evaluate", "compare"),
@@ -62,7 +64,7 @@ def main() -> int:
             python,
             "-m",
             "pytest",
-            "-q",
+            *PARALLEL,
             f"--junitxml={reports / name}.xml",
             "-o",
             "cache_dir=.pytest_cache/" + name,

@@ -16,6 +16,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 #: What says where another installation lies, which an empty environment must not see.
 LEADS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "NODE_PATH", "CARGO_TARGET_DIR", "MAKEFLAGS", "MAKELEVEL")
 
+#: README's section of commands for a fresh clone, which tools/first_score.py runs in one.
+FIRST_SCORE = re.compile(r"^## First score\n.*?(?=^## )", re.MULTILINE | re.DOTALL)
 #: Languages of files and of output, which nothing runs.
 NOT_CODE = {"text", "yaml", "toml", "json"}
 
@@ -32,7 +34,7 @@ class Block(NamedTuple):
 
 
 def blocks(page: str, root: Path = REPOSITORY) -> list[Block]:
-    text = (root / page).read_text(encoding="utf-8")
+    text = FIRST_SCORE.sub("", (root / page).read_text(encoding="utf-8"))
     found = re.findall(r"^```(\w+)(?:,no_run)?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return [Block(page, language, block) for language, block in found if language not in NOT_CODE]
 

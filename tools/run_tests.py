@@ -11,6 +11,8 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import NamedTuple
 
+from tools.matrix import PARALLEL
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -38,7 +40,7 @@ def outcome(code: int, passed: int, failed: int) -> Outcome:
 def python_tests() -> Outcome:
     """The whole of it in the locked environment, then the tests of the package at both ends of the supported versions."""
     with tempfile.TemporaryDirectory() as folder:
-        first, _ = stream([sys.executable, "-m", "pytest", "-q", f"--junitxml={folder}/locked.xml"], REPOSITORY)
+        first, _ = stream([sys.executable, "-m", "pytest", *PARALLEL, f"--junitxml={folder}/locked.xml"], REPOSITORY)
         second, _ = stream([sys.executable, "tools/matrix.py", folder], REPOSITORY)
         results = [pytest_report(Path(folder) / f"{name}.xml") for name in ("locked", "oldest", "newest")]
     return outcome(first or second, *map(sum, zip(*results, strict=True)))
@@ -55,9 +57,12 @@ def pytest_report(path: Path) -> Outcome:
 
 
 def rust_tests() -> Outcome:
-    code, text = stream(["cargo", "test", "--release", "--locked"], REPOSITORY / "rust-loader")
-    counts = re.findall(r"test result: \w+\. (\d+) passed; (\d+) failed", text)
-    return outcome(code, sum(int(passed) for passed, _ in counts), sum(int(failed) for _, failed in counts))
+    """All of it as most build it, then what `encode` and `serve` add, in the folder that tests/test_bundle.py builds in."""
+    first, text = stream(["cargo", "test", "--release", "--locked"], REPOSITORY / "rust-loader")
+    encode = ["--features", "serve", "--lib", "--bin", "plmhead", "--test", "encode", "--target-dir", "target/encode"]
+    second, more = stream(["cargo", "test", "--release", "--locked", *encode], REPOSITORY / "rust-loader")
+    counts = re.findall(r"test result: \w+\. (\d+) passed; (\d+) failed", text + more)
+    return outcome(first or second, sum(int(passed) for passed, _ in counts), sum(int(failed) for _, failed in counts))
 
 
 def javascript_tests() -> Outcome:

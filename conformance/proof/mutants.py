@@ -100,7 +100,8 @@ class Workshop:
         if language == "javascript":
             return f"node {shlex.quote(str(root / 'js-loader/src/cli.js'))} testee", root
         path = shlex.quote(f"PYTHONPATH={root / 'python'}")
-        return f"env {path} {shlex.quote(sys.executable)} -m plmhead testee", root
+        # The accelerator would score in the place of the mutant.
+        return f"env PLMHEAD_ACCELERATOR=off {path} {shlex.quote(sys.executable)} -m plmhead testee", root
 
     def built(self, name: str, changed: dict[str, str]) -> tuple[str, Path]:
         root, kept = self.folder / f"rust-{name}", self.folder / "rust-copy"

@@ -70,13 +70,13 @@ PYTHON_CHECKS = {
     "rule",
 }
 JAVASCRIPT_CHECKS = (
-    "this.fail",
-    "parser.fail",
+    "this.#fail",
     "fail",
     "check",
     "checkAgreement",
     "checkClassWeight",
     "checkEnvironment",
+    "checkFinite",
     "checkLocal",
     "checkName",
     "checkNoNewName",
@@ -98,6 +98,8 @@ JAVASCRIPT_CHECKS = (
     "goldenRecords",
     "checkRoot",
     "checkVersion0Root",
+    "checkVersions",
+    "present",
     "versionText",
 )
 
@@ -133,7 +135,7 @@ def python_sites(file: str, source: str) -> Iterator[Site]:
 
 def javascript_sites(file: str, source: str) -> Iterator[Site]:
     names = "|".join(re.escape(name) for name in JAVASCRIPT_CHECKS)
-    form = re.compile(rf"\bthrow\b(?= )|(?<![.\w])(?<!function )(?:{names})(?=\()")
+    form = re.compile(rf"\bthrow\b(?= )|(?<![.\w#])(?<!function )(?:{names})(?=\()")
     for match in form.finditer(source):
         line = source[: match.start()].rpartition("\n")[2]
         if line.lstrip().startswith(("*", "//", "/*")):

@@ -17,7 +17,7 @@ ROOT = Path(run.__file__).parent
 SPEC = (ROOT.parent / "spec" / "v1" / "SPEC.md").read_text(encoding="utf-8")
 ERRORS = json.loads((ROOT.parent / "spec" / "v1" / "errors.json").read_bytes())["errors"]
 # Codes that no file and no request of the protocol can cause: of these phases, and these two.
-NOT_BY_FILES = {"files", "environment", "sequence", "encoder", "writer", "data", "signing", "hub"}
+NOT_BY_FILES = {"files", "environment", "sequence", "encoder", "writer", "data", "signing", "hub", "bundle", "service"}
 NOT_IN_PROTOCOL = {
     "NOT_VERIFIED": "an option of the caller",
     "INPUT_DTYPE": "the protocol has binary32 and binary64 only",

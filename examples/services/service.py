@@ -2,22 +2,18 @@
 
 import socket
 import sys
+from typing import Annotated
 
 import numpy as np
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import Body, FastAPI, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 
 import plmhead
 
 MOST = 16 * 2**20  # bytes of a request
 head = plmhead.load(sys.argv[1], require_verified=True)
-app = FastAPI(docs_url=None, redoc_url=None)
-
-
-class Rows(BaseModel):
-    x: list[list[float]]
+app = FastAPI(openapi_url=None)
 
 
 @app.middleware("http")
@@ -27,13 +23,13 @@ async def limit(request: Request, answer):
 
 
 @app.post("/score")
-def score(rows: Rows) -> dict[str, list]:
-    _, probabilities, labels = head.score_all(np.array(rows.x, dtype=np.float64))
+def score(x: Annotated[list[list[float]], Body(embed=True)]):
+    _, probabilities, labels = head.score_all(np.array(x, dtype=np.float64))
     return {"probabilities": probabilities.tolist(), "labels": labels.tolist()}
 
 
 @app.exception_handler(ValueError)
-def refused(request: Request, error: ValueError) -> JSONResponse:
+def refused(_, error: ValueError):
     found = {name: getattr(error, name, None) for name in ("code", "where")}
     return JSONResponse({**found, "message": str(error)}, 400)
 

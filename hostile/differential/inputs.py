@@ -6,6 +6,7 @@ from random import Random
 
 from conformance.oracle import NonFiniteError
 from conformance.pair import MEMBERS, Pair
+from conformance.zip_bytes import Archive
 
 from . import agreement_faults, field_faults, npy_faults, pool, queries, text_faults, zip_faults
 from .queries import Query
@@ -123,8 +124,19 @@ def make(seed: int, index: int, keep: frozenset[int] | None = None) -> Input:
     return made
 
 
+def forget_removed(archive: Archive) -> None:
+    """An entry that a later mutation has taken out is named by no directory order and holds no other's data."""
+    count = len(archive.entries)
+    if archive.directory_order is not None:
+        archive.directory_order = [i for i in archive.directory_order if i < count]
+    for number, entry in enumerate(archive.entries):
+        if entry.at is not None and entry.at >= number:
+            entry.at = None
+
+
 def files(pair: Pair) -> tuple[bytes, bytes]:
     """Both files, with the self-test that the mutated head is due, or as it was where that overflows."""
+    forget_removed(pair.archive)
     try:
         return pair.files()
     except NonFiniteError:

@@ -80,6 +80,8 @@ def inside(rng: Random, put: bytes) -> Callable[[bytes], bytes]:
 
 def byte(rng: Random, pair: Pair) -> None:
     def edit(body: bytes) -> bytes:
+        if not body:
+            return body  # an edit before this one has left nothing
         at, kind = rng.randrange(len(body)), rng.randrange(6)
         if kind < 2:
             return body[:at] + bytes([body[at] ^ 1 << rng.randrange(8)]) + body[at + 1 :]

@@ -245,6 +245,8 @@ def end_sums(rng: Random, pair: Pair) -> None:
     """Directory size and offset that still add up, as 32-bit numbers or not."""
 
     def edit(npz: bytes) -> bytes:
+        if len(npz) < 22:
+            return npz  # an edit before this one has left no end record
         size, offset = struct.unpack("<II", npz[-10:-2])
         shift = rng.choice((1, -1, 46, -46, size, -offset, 1 << 31, values.integer(rng)))
         return npz[:-10] + words([size + shift, offset - shift], 4) + npz[-2:]
@@ -301,15 +303,15 @@ def bytes_of(rng: Random, pair: Pair) -> None:
     def edit(npz: bytes) -> bytes:
         first = max(0, len(npz) - 330) if late else 0
         at, kind = rng.randrange(first, len(npz) or 1), rng.randrange(6)
-        if kind < 2:
+        if kind < 2 and npz:
             return npz[:at] + bytes([npz[at] ^ 1 << rng.randrange(8)]) + npz[at + 1 :]
-        if kind == 2:
+        if kind <= 2:
             return npz[:at] + bytes(rng.getrandbits(8) for _ in range(rng.choice((1, 1, 4, 30)))) + npz[at:]
         if kind == 3:
             return npz[:at] + npz[at + rng.choice((1, 1, 2, 22, 46)) :]
         if kind == 4:
             return npz[:at] if rng.random() < 0.5 else npz[at:]
-        length, other = rng.randrange(1, 60), rng.randrange(len(npz))
+        length, other = rng.randrange(1, 60), rng.randrange(len(npz) or 1)
         return npz[:at] + npz[other : other + length] + npz[at + length :]
 
     pair.edit_npz.append(edit)

@@ -78,8 +78,7 @@ function checkShapes(arrays, link) {
     throw new FormatError('ARRAY_SHAPE', `${name}.npy`, `shape (${arrays[name].shape})`, expected)
   }
   const { intercept, classes, n_features_in, n_iter } = arrays
-  if (link === 'logistic') check('coef', rows === 1, '1 row for logistic')
-  else check('coef', rows >= 3, '3 or more rows for softmax')
+  check('coef', link === 'logistic' ? rows === 1 : rows >= 3, '1 row for logistic, 3 or more for softmax')
   // A scalar has length 1 too; the rules of the dimensions have admitted it for version 0 only.
   check('intercept', intercept.length === rows, `(${rows},)`)
   const count = link === 'logistic' ? 2 : rows
@@ -135,7 +134,7 @@ function labelError(found, expected) {
 function floatLabels(array) {
   return Array.from(array.floats(), (value) => {
     if (Number.isInteger(value) && Math.abs(value) <= 2 ** 53 && !Object.is(value, -0)) return value
-    throw labelError(Object.is(value, -0) ? '-0' : value, 'an integral label within 2^53 of 0')
+    throw labelError(Object.is(value, -0) ? '-0' : value, 'an integer within 2^53 of 0')
   })
 }
 
@@ -158,14 +157,22 @@ function integerLabels(array) {
 /** @param {NpyArray} array */
 function stringLabels(array) {
   const width = Number(array.descr.slice(2))
+  // One for all: an array of code points for each label would take more memory than the file.
+  const utf16 = new DataView(new ArrayBuffer(4 * width))
+  const decoder = new TextDecoder('utf-16le', { ignoreBOM: true })
+  const fault = (/** @type {string} */ point) => labelError(`code point ${point}`, 'a Unicode scalar value but U+0000')
   return Array.from({ length: array.length }, (_, index) => {
-    const points = Array.from({ length: width }, (_, i) => array.view.getUint32(4 * (index * width + i), true))
-    while (points.at(-1) === 0) points.pop()
-    for (const point of points) {
-      if (point !== 0 && point <= 0x10ffff && (point < 0xd800 || point > 0xdfff)) continue
-      throw labelError(`code point 0x${point.toString(16)}`, 'text without U+0000, surrogates and values above U+10FFFF')
+    let length = 0
+    for (let i = 0; i < width; i++) {
+      const point = array.view.getUint32(4 * (index * width + i), true)
+      if (point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) throw fault(`0x${point.toString(16)}`)
+      const isPair = point > 0xffff
+      utf16.setUint32(length, isPair ? (0xd7c0 + (point >> 10)) | (0xdc00 | (point & 0x3ff)) << 16 : point, true)
+      length += isPair ? 4 : 2
     }
-    return String.fromCodePoint(...points)
+    const text = decoder.decode(new Uint8Array(utf16.buffer, 0, length)).replace(/\0+$/, '')
+    if (text.includes('\0')) throw fault('0')
+    return text
   })
 }
 

@@ -2,9 +2,10 @@
 // The command line of docs/command-line.md.
 import { closeSync, openSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
+import { isEncodeError } from './encode/faults.js'
 import { isFormatError, isInputError } from './errors.js'
 import { loadFile, loadPair, pairPaths, readNpy } from './node.js'
-import { bitsOf } from './score.js'
+import { json, labelJson, printable, scoreMembers } from './print.js'
 import { sha256 } from './sha256.js'
 import { errorMembers, runTestee } from './testee.js'
 import { VERSION } from './version.js'
@@ -17,10 +18,13 @@ import { VERSION } from './version.js'
 const USAGE = `usage: plmhead inspect ARTIFACT [--json]
        plmhead verify ARTIFACT [--require-verified] [--json]
        plmhead score ARTIFACT X.npy [--threshold T] [--assay-type NAME] [--out FILE] [--json]
+       plmhead predict BUNDLE SEQUENCES [--format jsonl|csv] [--on-error stop|skip|report] [--batch-size N]
+                       [--threshold T] [--assay-type NAME] [--sequence-column NAME]
        plmhead testee
        plmhead --help | --version
 
-ARTIFACT is PATH/NAME, PATH/NAME.npz or PATH/NAME_config.json.`
+ARTIFACT is PATH/NAME, PATH/NAME.npz or PATH/NAME_config.json. BUNDLE is the folder that \`plmhead bundle\` in Python made;
+predict needs \`npm install onnxruntime-node\`. SEQUENCES is a .fasta, .fa, .faa or .csv file, or - for FASTA on standard input.`
 
 const POOLING = "trained with the field's pooling, which counts the end token of every sequence shorter than its batch's longest"
 const VERSION_0_WARNING = `version 0: no digests and no self-test; ${POOLING}`
@@ -39,6 +43,10 @@ const COMMANDS = {
   inspect: { operands: 1, flags: ['--json'], values: [], run: inspect },
   verify: { operands: 1, flags: ['--json', '--require-verified'], values: [], run: verify },
   score: { operands: 2, flags: ['--json'], values: ['--threshold', '--assay-type', '--out'], run: score },
+  predict: {
+    operands: 2, flags: [], run: predict,
+    values: ['--format', '--on-error', '--batch-size', '--threshold', '--assay-type', '--sequence-column'],
+  },
   testee: { operands: 0, flags: [], values: [], run: () => runTestee(process.stdin, process.stdout) },
 }
 
@@ -139,6 +147,31 @@ async function score({ operands: [artifact, xPath], options }) {
   else writeWhole(out, rows)
 }
 
+/** @param {Arguments} given */
+async function predict({ operands: [folder, table], options }) {
+  const threshold = parseThreshold(options.get('--threshold'))
+  const format = /** @type {'jsonl' | 'csv'} */ (parseWord('--format', options, ['jsonl', 'csv']))
+  const onError = /** @type {'stop' | 'skip' | 'report'} */ (parseWord('--on-error', options, ['stop', 'skip', 'report']))
+  const batch = options.get('--batch-size') ?? '8'
+  if (!/^[1-9]\d{0,5}$/.test(batch)) throw new UsageError(`--batch-size: found ${batch}, expected a number from 1 to 999999`)
+  const column = options.get('--sequence-column') ?? 'sequence'
+  // Only here, because the runtime is a large library.
+  const { runPredict } = await import('./predict.js')
+  const assayType = options.get('--assay-type')
+  await runPredict({ folder, table, format, onError, batchSize: Number(batch), column, threshold, assayType }, process.stdout)
+}
+
+/**
+ * @param {string} name
+ * @param {Map<string, string>} options
+ * @param {string[]} words the first is the default
+ */
+function parseWord(name, options, words) {
+  const word = options.get(name) ?? words[0]
+  if (words.includes(word)) return word
+  throw new UsageError(`${name}: found ${word}, expected ${words.join(' or ')}`)
+}
+
 /**
  * A file beside the named one, renamed when it is complete: an interrupted run leaves no half of a result under the name.
  * @param {string} path
@@ -181,65 +214,9 @@ function parseThreshold(text) {
  */
 function scoreLine(head, row, decision, probability, label) {
   const k = head.classes.length
-  if (head.link === 'softmax') {
-    const z = [...decision.subarray(row * k, (row + 1) * k)]
-    const p = [...probability.subarray(row * k, (row + 1) * k)]
-    return {
-      row, label: labelJson(head, label), decision: z, probability: p, decision_bits: z.map(bitsOf), probability_bits: p.map(bitsOf),
-    }
-  }
-  const z = decision[row]
-  const p1 = probability[2 * row + 1]
-  return { row, label: labelJson(head, label), decision: z, probability: p1, decision_bits: bitsOf(z), probability_bits: bitsOf(p1) }
-}
-
-// What no terminal gets raw: control and format characters, separators of lines, characters without width, for private use, and
-// none. The same ranges as in the other command lines, so that their output is equal by bytes.
-const HIDDEN = new RegExp(
-  '[\\0-\\x1f\\x7f-\\x9f\\xad\\u034f\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890-\\u0891\\u08e2\\u115f-\\u1160\\u17b4-\\u17b5' +
-    '\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ud800-\\uf8ff\\ufdd0-\\ufdef\\ufe00-\\ufe0f\\ufeff' +
-    '\\uffa0\\ufff0-\\ufffb\\ufffe-\\uffff\\u{110bd}\\u{110cd}\\u{13430}-\\u{1343f}\\u{1bca0}-\\u{1bca3}' +
-    '\\u{1d173}-\\u{1d17a}\\u{1fffe}-\\u{1ffff}\\u{2fffe}-\\u{2ffff}\\u{3fffe}-\\u{3ffff}\\u{40000}-\\u{10ffff}]', 'gu')
-
-/**
- * The text with hidden characters as JSON escapes them.
- * @param {string} text
- */
-function printable(text) {
-  return text.replace(HIDDEN, (hidden) => {
-    const units = hidden.split('').map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
-    return units.join('')
-  })
-}
-
-class Verbatim {
-  /** @param {string} text */
-  constructor(text) {
-    this.text = text
-  }
-}
-
-/**
- * @param {Head} head
- * @param {Label} label
- */
-function labelJson(head, label) {
-  return head.labelType === 'float' ? new Verbatim(`${label}.0`) : label
-}
-
-/**
- * JSON.stringify cannot write a BigInt, `1.0` or `-0.0`.
- * @param {unknown} value
- * @returns {string}
- */
-function json(value) {
-  if (value instanceof Verbatim) return value.text
-  if (typeof value === 'bigint') return String(value)
-  if (Object.is(value, -0)) return '-0.0'
-  if (Array.isArray(value)) return `[${value.map(json).join(',')}]`
-  if (typeof value !== 'object' || value === null) return printable(JSON.stringify(value))
-  const entries = value instanceof Map ? [...value] : Object.entries(value)
-  return `{${entries.map(([name, item]) => `${json(name)}:${json(item)}`).join(',')}}`
+  if (head.link === 'logistic') return { row, ...scoreMembers(head, label, decision[row], probability[2 * row + 1]) }
+  const [z, p] = [decision, probability].map((values) => [...values.subarray(row * k, (row + 1) * k)])
+  return { row, ...scoreMembers(head, label, z, p) }
 }
 
 /** @param {Record<string, unknown>} members */
@@ -284,7 +261,7 @@ function report(error) {
     console.error(`plmhead: ${printable(error.message)}`)
     return 1
   }
-  if (!isFormatError(error) && !isInputError(error)) throw error
+  if (!isFormatError(error) && !isInputError(error) && !isEncodeError(error)) throw error
   console.error(`plmhead: ${printable(error.message)}`)
   if (error.remedy !== null) console.error(`remedy: ${error.remedy}`)
   return 1

@@ -1,10 +1,9 @@
 // A small table-driven checker for section 6 of the specification. A check takes a value, its JSON pointer and the
-// context, and throws FormatError; a table lists the members of an object in the order of checking.
+// context, and throws FormatError.
 import { FormatError, printable } from './errors.js'
-import { JsonNumber } from './json.js'
+import { JsonNumber, JsonObject } from './json.js'
 
 /** @typedef {import('./json.js').JsonValue} JsonValue */
-/** @typedef {import('./json.js').JsonObject} JsonObject */
 
 /**
  * @typedef {object} Context
@@ -13,7 +12,7 @@ import { JsonNumber } from './json.js'
  */
 
 /** @typedef {(value: JsonValue, pointer: string, context: Context) => void} Check */
-/** @typedef {[name: string, check: Check, optional?: 'optional']} Row */
+/** @typedef {Record<string, Check>} Table the members of an object, in the order of checking */
 
 /**
  * @param {import('./errors.js').ErrorCode} code
@@ -25,14 +24,17 @@ export function fieldError(code, pointer, found, expected) {
   return new FormatError(code, pointer, describe(found), expected)
 }
 
-/** @param {string} pointer */
-export function missingError(pointer) {
-  return new FormatError('FIELD_MISSING', pointer, 'no such member', 'one')
+/**
+ * @param {JsonValue | undefined} value
+ * @param {string} pointer
+ */
+export function present(value, pointer) {
+  if (value === undefined) throw new FormatError('FIELD_MISSING', pointer, 'no such member', 'one')
 }
 
 /** @param {JsonValue} value */
 function describe(value) {
-  if (value instanceof Map) return 'an object'
+  if (value instanceof JsonObject) return 'an object'
   if (Array.isArray(value)) return `an array of ${value.length}`
   if (value instanceof JsonNumber) return `${value.value}`
   return typeof value === 'string' ? `"${printable(value)}"` : String(value)
@@ -60,7 +62,18 @@ export function nullable(check) {
 }
 
 /**
- * The type, then the range.
+ * The check of a member that may be missing; only for a table.
+ * @param {Check} check
+ * @returns {Check}
+ */
+export function optional(check) {
+  return (value, pointer, context) => {
+    if (value !== undefined) check(value, pointer, context)
+  }
+}
+
+/**
+ * Whether there is a value (F1), the type, then the range.
  * @param {(value: any) => boolean} hasType
  * @param {(value: any, context: Context) => boolean} accepts
  * @param {string} expected
@@ -68,6 +81,7 @@ export function nullable(check) {
  */
 function typed(hasType, accepts, expected) {
   return (value, pointer, context) => {
+    present(value, pointer)
     if (!hasType(value)) throw fieldError('FIELD_TYPE', pointer, value, expected)
     if (!accepts(value, context)) throw fieldError('FIELD_VALUE', pointer, value, expected)
   }
@@ -157,47 +171,39 @@ export function list(low, high, check) {
   }
 }
 
-const isObject = (/** @type {unknown} */ value) => value instanceof Map
-const anyObject = typed(isObject, () => true, 'an object')
-
-export const objectOrNull = typed((value) => value === null || isObject(value), () => true, 'an object or null')
+const anyObject = typed((value) => value instanceof JsonObject, () => true, 'an object')
 
 /**
  * An object with free names (F4).
  * @param {Check} checkName
- * @param {Check} check
+ * @param {Check} [check] of each value; without it they are not read
  * @returns {Check}
  */
 export function map(checkName, check) {
   return (value, pointer, context) => {
     anyObject(value, pointer, context)
-    for (const [name, item] of /** @type {JsonObject} */ (value)) {
+    const members = /** @type {JsonObject} */ (value)
+    members.forEach((name, read) => {
       const child = childPointer(pointer, name)
       checkName(name, child, context)
-      check(item, child, context)
-    }
+      check?.(read(), child, context)
+    })
   }
 }
 
 /**
  * An object with the members of a table (F1, F3).
- * @param {Row[]} table
+ * @param {Table} table
  * @returns {Check}
  */
 export function object(table) {
-  const names = new Set(table.map(([name]) => name))
   return (value, pointer, context) => {
     anyObject(value, pointer, context)
     const members = /** @type {JsonObject} */ (value)
-    for (const [name, check, optional] of table) {
-      const child = `${pointer}/${name}`
-      if (members.has(name)) check(members.get(name), child, context)
-      else if (!optional) throw missingError(child)
-    }
+    for (const name in table) table[name](members.get(name), `${pointer}/${name}`, context)
     if (context.ignoreUnknown) return
-    for (const name of members.keys()) {
-      if (names.has(name)) continue
-      throw new FormatError('FIELD_UNKNOWN', childPointer(pointer, name), 'an unknown member', 'none')
-    }
+    members.forEach((name) => {
+      if (!Object.hasOwn(table, name)) throw new FormatError('FIELD_UNKNOWN', childPointer(pointer, name), 'an unknown member', 'none')
+    })
   }
 }

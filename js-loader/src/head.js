@@ -1,7 +1,8 @@
 // A loaded head: immutable data, and scoring in scikit-learn's words.
 import { toPlain } from './config.js'
 import { InputError, printable } from './errors.js'
-import { readInput } from './input.js'
+import { checkFinite, readInput } from './input.js'
+import { JsonObject } from './json.js'
 import { classIndices, decisions, firstNonFinite, probabilities } from './score.js'
 
 /** @typedef {import('./arrays.js').HeadArrays} HeadArrays */
@@ -23,13 +24,15 @@ import { classIndices, decisions, firstNonFinite, probabilities } from './score.
  */
 
 // Of the training code that writes version 0.
-const VERSION_0_DECISION = new Map(/** @type {[string, any][]} */ ([['threshold', 0.5], ['assay_thresholds', [['ELISA', 0.5], ['PSR', 0.5495]]]]))
+const VERSION_0_ASSAYS = toPlain([['ELISA', 0.5], ['PSR', 0.5495]])
 
 /** Made by `load`. The object and its config are frozen; its typed arrays are those it scores with: do not write to them. */
 export class Head {
   #model
   /** @type {any} */
   #config
+  /** @type {any} */
+  #assayThresholds
   /** @readonly @type {Float64Array} one value a row of coef */
   intercept
   /** @readonly @type {number} 1 when the link is logistic, the number of classes when it is softmax */
@@ -46,8 +49,6 @@ export class Head {
   link
   /** @readonly @type {number | null} stored in the head; null for softmax */
   threshold
-  /** @readonly @type {readonly (readonly [string, number])[] | null} in the order of the file; null for softmax */
-  assayThresholds
   /** @readonly @type {boolean} whether the self-test of the file was passed; never for version 0 */
   verified
   /** @readonly @type {string} "0" or the file's */
@@ -71,10 +72,9 @@ export class Head {
     this.link = model.link
     this.formatVersion = formatVersion
     this.verified = formatVersion !== '0'
-    const decision = this.verified ? root.get('decision') : VERSION_0_DECISION
-    this.threshold = decision && toPlain(decision.get('threshold'))
-    // From the Map, because a plain object would move names such as "10" to the front.
-    this.assayThresholds = decision && toPlain([...decision.get('assay_thresholds')])
+    const decision = root.get('decision')
+    this.threshold = decision === undefined ? 0.5 : toPlain(decision?.get('threshold') ?? null)
+    this.#assayThresholds = decision === undefined ? VERSION_0_ASSAYS : decision?.get('assay_thresholds') ?? null
     Object.freeze(this)
   }
 
@@ -82,6 +82,19 @@ export class Head {
   get coef() {
     const { coef } = this.#model
     return coef instanceof Float64Array ? coef : new Float64Array(coef)
+  }
+
+  /** @returns {readonly (readonly [string, number])[] | null} in the order of the file; null for softmax */
+  get assayThresholds() {
+    const given = this.#assayThresholds
+    // Made when first asked for. Pairs, because a plain object would move names such as "10" to the front.
+    if (given instanceof JsonObject) {
+      /** @type {any[]} */
+      const pairs = []
+      given.forEach((name, read) => pairs.push([name, read()]))
+      this.#assayThresholds = toPlain(pairs)
+    }
+    return this.#assayThresholds
   }
 
   /** The whole config, deep-frozen; its objects have no prototype. */
@@ -95,9 +108,12 @@ export class Head {
    * @returns {Float64Array} one value a row when the link is logistic, k when it is softmax
    */
   decisionFunction(X) {
-    const z = decisions(this.#model, readInput(X, this.nFeaturesIn))
+    const x = readInput(X, this.nFeaturesIn)
+    const z = decisions(this.#model, x)
     const index = firstNonFinite(z)
     if (index < 0) return z
+    // A value of X that is not finite makes each decision of its row so: where none is, X need not be read twice.
+    checkFinite(x, this.nFeaturesIn)
     throw new InputError('DECISION_NONFINITE', `/${Math.floor(index / this.rows)}`, `decision ${z[index]}`, 'a finite number')
   }
 

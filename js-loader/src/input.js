@@ -5,6 +5,7 @@ import { firstNonFinite } from './score.js'
 /** @typedef {Float32Array | Float64Array | ArrayLike<number>[]} Matrix */
 
 /**
+ * All of P1 but `checkFinite`.
  * @param {unknown} X
  * @param {number} columns
  * @returns {Float32Array | Float64Array}
@@ -12,8 +13,16 @@ import { firstNonFinite } from './score.js'
 export function readInput(X, columns) {
   const values = isFloatArray(X) ? X : fromRows(X, columns)
   if (values.length % columns !== 0) throw shapeError(`${values.length} numbers`, `a multiple of ${columns}`)
+  return values
+}
+
+/**
+ * @param {Float32Array | Float64Array} values
+ * @param {number} columns
+ */
+export function checkFinite(values, columns) {
   const index = firstNonFinite(values)
-  if (index < 0) return values
+  if (index < 0) return
   const where = `/${Math.floor(index / columns)}/${index % columns}`
   throw new InputError('INPUT_NONFINITE', where, values[index], 'a finite number')
 }
@@ -24,9 +33,7 @@ export function readInput(X, columns) {
  * @returns {value is Float32Array | Float64Array}
  */
 function isFloatArray(value) {
-  if (!ArrayBuffer.isView(value)) return false
-  const name = /** @type {any} */ (value)[Symbol.toStringTag]
-  return name === 'Float32Array' || name === 'Float64Array'
+  return ArrayBuffer.isView(value) && /^Float(32|64)Array$/.test(tagOf(value))
 }
 
 /**
@@ -48,10 +55,17 @@ function fromRows(X, columns) {
   return values
 }
 
+/**
+ * Such as Array or Float32Array.
+ * @param {unknown} value
+ */
+export function tagOf(value) {
+  return Object.prototype.toString.call(value).slice(8, -1)
+}
+
 /** @param {unknown} found */
 function dtypeError(found) {
-  const tag = Object.prototype.toString.call(found).slice(8, -1)
-  return new InputError('INPUT_DTYPE', 'X', tag, 'Float32Array, Float64Array or an array of rows')
+  return new InputError('INPUT_DTYPE', 'X', tagOf(found), 'Float32Array, Float64Array or an array of rows')
 }
 
 /**

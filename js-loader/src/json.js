@@ -1,19 +1,29 @@
-// Section 3 of the specification: bytes in, values out, FormatError for the first fault met. Objects become Map, which
-// keeps the order of the file (a plain object would reorder names such as "10") and has no `__proto__`.
+// Section 3 of the specification: bytes in, values out, FormatError for the first fault met. One pass checks the bytes and
+// notes where each name and value begins; a value is made when it is asked for. So a laborious file costs a few bytes a value.
 import { FormatError, printable } from './errors.js'
 
-/** @typedef {null | boolean | string | JsonNumber | JsonValue[] | JsonObject} JsonValue */
-/** @typedef {Map<string, any>} JsonObject The values are JsonValue; `any` because TypeScript has no recursive alias here. */
+/** @typedef {null | boolean | string | JsonNumber | any[] | JsonObject} JsonValue */
 
 /** A number that remembers how it was written: `1` is an integer, `1.0` is not. */
 export class JsonNumber {
+  /** @param {string} token */
+  constructor(token) {
+    this.value = Number(token)
+    this.isInteger = !/[.eE]/.test(token)
+  }
+}
+
+export class JsonObject {
   /**
-   * @param {number} value
-   * @param {boolean} isInteger
+   * @param {(name: string) => any} get undefined where there is no such member
+   * @param {(visit: (name: string, read: () => any) => void) => void} forEach
+   *   in the order of the file; a plain object would reorder names such as "10"
+   * @param {(name: string) => number} lengthOf of an array that is a member; its values would be garbage, thousands of them
    */
-  constructor(value, isInteger) {
-    this.value = value
-    this.isInteger = isInteger
+  constructor(get, forEach, lengthOf) {
+    this.get = get
+    this.forEach = forEach
+    this.lengthOf = lengthOf
   }
 }
 
@@ -21,189 +31,274 @@ const MAXIMUM_DEPTH = 16
 const MAXIMUM_VALUES = 32768
 const MAXIMUM_NUMBER_LENGTH = 64
 
-const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/
-const NUMBER_CHARACTERS = /[-+.\deE]*/y
-const SPACE = /[ \n\r\t]*/y
-// A part of a string. At most so many escapes at once, because an engine remembers each repetition.
-const STRING_PART = /(?:[^"\\\u0000-\u001f]+|\\["\\/bfnrt]|\\u(?![dD][89a-fA-F])[0-9A-Fa-f]{4}|\\u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2}){0,1000}/y
+const SCALAR = /^(true|false|null|-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?)$/
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
+
+// With it nobody can choose names that meet in one slot.
+const [SEED] = crypto.getRandomValues(new Int32Array(1))
 
 /**
- * @param {Uint8Array<ArrayBuffer>} bytes
+ * @param {Uint8Array<ArrayBuffer>} bytes kept, and read again whenever a value is asked for
  * @returns {JsonValue}
  */
 export function parseJson(bytes) {
-  const parser = new Parser(decode(bytes))
-  parser.skipSpace()
-  const value = parser.value(1)
-  parser.skipSpace()
-  if (parser.peek() !== '') parser.fail('JSON_SYNTAX', 'the end of the file')
-  return value
+  checkEncoding(bytes)
+  return new Tape(bytes).read(0)
 }
 
 /**
- * T1. What was not UTF-8 was replaced by U+FFFD while decoding, and differs when it is encoded again.
+ * T1. What is not UTF-8 is replaced while decoding, and a byte order mark left out: both differ when encoded again.
  * @param {Uint8Array<ArrayBuffer>} bytes
  */
-function decode(bytes) {
-  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
-  const again = text.includes('\ufffd') ? new TextEncoder().encode(text) : bytes
-  const hasMark = text[0] === '\ufeff'
-  const fault = hasMark ? 0 : again.findIndex((byte, i) => byte !== bytes[i])
-  if (fault < 0) return text
-  throw new FormatError('JSON_ENCODING', `config@${fault}`, hasMark ? 'a byte order mark' : 'other bytes', 'UTF-8 without a byte order mark')
+function checkEncoding(bytes) {
+  const text = new TextDecoder().decode(bytes)
+  if (bytes[0] !== 0xef && !text.includes('\ufffd')) return
+  // A character cut off by the end of the file is one of three bytes here.
+  const again = new Uint8Array(bytes.length + 2)
+  const { written } = new TextEncoder().encodeInto(text, again)
+  const length = Math.max(written, bytes.length)
+  let fault = 0
+  while (fault < length && again[fault] === bytes[fault]) fault++
+  if (fault < length) throw new FormatError('JSON_ENCODING', `config@${fault}`, `byte ${bytes[fault]}`, 'UTF-8 without a byte order mark')
 }
 
-class Parser {
-  /** @param {string} text */
-  constructor(text) {
-    this.text = text
-    this.position = 0
-    this.count = 0
+/** Where names and values begin. Each is an entry, in the order of the file. */
+class Tape {
+  #bytes
+  #position = 0
+  #values = 0
+  #entries = 0
+  #starts
+  // Of a value, the entry behind all that is in it; of a name, its object.
+  #next
+  // The entries of names, each at the slot of its hash or the next free one. At most half are taken.
+  #slots
+
+  /** @param {Uint8Array<ArrayBuffer>} bytes kept, and read again whenever a value is asked for */
+  constructor(bytes) {
+    const most = Math.min(2 * MAXIMUM_VALUES, bytes.length + 1)
+    this.#bytes = bytes
+    this.#starts = new Int32Array(most)
+    this.#next = new Uint16Array(most)
+    this.#slots = new Uint16Array(most)
+    this.#value(1)
+    this.#peek()
+    if (this.#position < bytes.length) this.#fail('JSON_SYNTAX', 'the end of the file')
   }
 
   /**
    * @param {import('./errors.js').ErrorCode} code
    * @param {string} expected
-   * @param {string} [found]
    * @returns {never}
    */
-  fail(code, expected, found = JSON.stringify(this.peek() || 'the end of the file')) {
-    const offset = new TextEncoder().encode(this.text.slice(0, this.position)).length
-    throw new FormatError(code, `config@${offset}`, found, expected)
-  }
-
-  /** The character at hand, empty at the end of the file. */
-  peek() {
-    return this.text.charAt(this.position)
+  #fail(code, expected) {
+    const found = printable(this.#text(this.#position, this.#position + 40))
+    throw new FormatError(code, `config@${this.#position}`, found || 'the end of the file', expected)
   }
 
   /**
-   * Steps over a character if it is at hand.
+   * @param {number} start
+   * @param {number} [end]
+   */
+  #text(start, end = this.#position) {
+    return utf8.decode(this.#bytes.subarray(start, end))
+  }
+
+  /** The character at hand, where it is ASCII; at the end of the file U+0000, which belongs nowhere. */
+  #character() {
+    return String.fromCharCode(this.#bytes[this.#position])
+  }
+
+  /** The character at hand behind white space. */
+  #peek() {
+    for (;; this.#position++) {
+      const byte = this.#bytes[this.#position]
+      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return this.#character()
+    }
+  }
+
+  /**
+   * Steps over white space, and over a character if it is behind it.
    * @param {string} character
    */
-  takes(character) {
-    const isThere = this.peek() === character
-    if (isThere) this.position++
+  #takes(character) {
+    const isThere = this.#peek() === character
+    if (isThere) this.#position++
     return isThere
   }
 
-  skipSpace() {
-    this.run(SPACE)
+  #note() {
+    this.#starts[this.#entries] = this.#position
+    return this.#entries++
   }
 
   /**
+   * Checks and notes a value.
    * @param {number} depth of this value, should it be an object or an array
-   * @returns {JsonValue}
    */
-  value(depth) {
-    const first = this.peek()
-    if (!/[{["\-0-9tfn]/.test(first)) this.fail('JSON_SYNTAX', 'a JSON value')
-    if (++this.count > MAXIMUM_VALUES) this.fail('JSON_LIMIT', `at most ${MAXIMUM_VALUES} values`, 'one more')
-    if (first === '"') return this.string()
-    if (first === 't') return this.literal('true', true)
-    if (first === 'f') return this.literal('false', false)
-    if (first === 'n') return this.literal('null', null)
-    if (first !== '{' && first !== '[') return this.number()
-    if (depth > MAXIMUM_DEPTH) this.fail('JSON_LIMIT', `at most ${MAXIMUM_DEPTH} levels`, 'one more')
-    this.position++
-    return first === '{' ? this.object(depth) : this.array(depth)
+  #value(depth) {
+    const first = this.#peek()
+    if (!/[{["\-0-9tfn]/.test(first)) this.#fail('JSON_SYNTAX', 'a JSON value')
+    if (++this.#values > MAXIMUM_VALUES) this.#fail('JSON_LIMIT', `at most ${MAXIMUM_VALUES} values`)
+    const entry = this.#note()
+    if (first === '"') this.#string()
+    else if (first !== '{' && first !== '[') this.#scalar()
+    else {
+      if (depth > MAXIMUM_DEPTH) this.#fail('JSON_LIMIT', `at most ${MAXIMUM_DEPTH} levels`)
+      this.#position++
+      this.#items(depth, entry, first === '{')
+    }
+    this.#next[entry] = this.#entries
   }
 
   /**
-   * @template T
-   * @param {string} word
-   * @param {T} value
+   * The members of an object or the values of an array.
+   * @param {number} depth
+   * @param {number} owner
+   * @param {boolean} isObject
    */
-  literal(word, value) {
-    for (const letter of word) if (!this.takes(letter)) this.fail('JSON_SYNTAX', word)
-    return value
-  }
-
-  /** @param {number} depth */
-  object(depth) {
-    /** @type {JsonObject} */
-    const members = new Map()
-    this.skipSpace()
-    if (this.takes('}')) return members
+  #items(depth, owner, isObject) {
+    const bracket = isObject ? '}' : ']'
+    if (this.#takes(bracket)) return
     do {
-      this.skipSpace()
-      if (this.peek() !== '"') this.fail('JSON_SYNTAX', 'a name in quotes')
-      const name = this.string()
-      if (members.has(name)) this.fail('JSON_DUPLICATE_NAME', 'distinct names', `"${printable(name)}" again`)
-      this.skipSpace()
-      if (!this.takes(':')) this.fail('JSON_SYNTAX', '":"')
-      this.skipSpace()
-      members.set(name, this.value(depth + 1))
-    } while (this.continues('}'))
-    return members
+      if (isObject) this.#name(owner)
+      this.#value(depth + 1)
+    } while (this.#takes(','))
+    if (!this.#takes(bracket)) this.#fail('JSON_SYNTAX', `"," or "${bracket}"`)
   }
 
-  /** @param {number} depth */
-  array(depth) {
-    /** @type {JsonValue[]} */
-    const values = []
-    this.skipSpace()
-    if (this.takes(']')) return values
-    do {
-      this.skipSpace()
-      values.push(this.value(depth + 1))
-    } while (this.continues(']'))
-    return values
+  /**
+   * Checks and notes the name of a member.
+   * @param {number} owner
+   */
+  #name(owner) {
+    if (this.#peek() !== '"') this.#fail('JSON_SYNTAX', 'a name in quotes')
+    const entry = this.#note()
+    this.#next[entry] = owner
+    const name = this.#string(true)
+    const end = this.#position
+    const isTaken = this.#find(name, owner, entry)
+    this.#position = isTaken ? this.#starts[entry] : end
+    if (isTaken) this.#fail('JSON_DUPLICATE_NAME', 'distinct names')
+    if (!this.#takes(':')) this.#fail('JSON_SYNTAX', '":"')
   }
 
-  /** @param {string} bracket */
-  continues(bracket) {
-    this.skipSpace()
-    if (this.takes(',')) return true
-    if (!this.takes(bracket)) this.fail('JSON_SYNTAX', `"," or "${bracket}"`)
-    return false
+  /**
+   * The entry of a name in an object, or 0; then the entry given is noted for it.
+   * @param {string} name
+   * @param {number} owner
+   * @param {number} [given]
+   */
+  #find(name, owner, given = 0) {
+    let hash = SEED ^ owner
+    for (let i = 0; i < name.length; i++) {
+      hash = Math.imul(hash ^ name.charCodeAt(i), 0x5bd1e995)
+      hash ^= hash >>> 15
+    }
+    for (let slot = hash >>> 0; ; slot++) {
+      slot %= this.#slots.length
+      const entry = this.#slots[slot]
+      if (entry === 0) {
+        this.#slots[slot] = given
+        return 0
+      }
+      if (this.#next[entry] === owner && this.read(entry) === name) return entry
+    }
   }
 
-  string() {
-    this.position++
-    const start = this.position
-    while (this.run(STRING_PART) !== '') continue
-    if (this.peek() !== '"') this.failInString()
-    const text = this.text.slice(start, this.position)
-    this.position++
+  /**
+   * The value or the name of an entry.
+   * @param {number} entry
+   * @returns {any}
+   */
+  read(entry) {
+    this.#position = this.#starts[entry]
+    const first = this.#peek()
+    if (first === '"') return this.#string(true)
+    if (first === '{') return this.#object(entry)
+    if (first !== '[') return this.#scalar()
+    const items = []
+    for (let item = entry + 1; item < this.#next[entry]; item = this.#next[item]) items.push(this.read(item))
+    return items
+  }
+
+  /** @param {number} entry */
+  #object(entry) {
+    return new JsonObject((name) => {
+      const found = this.#find(name, entry)
+      return found ? this.read(found + 1) : undefined
+    }, (visit) => {
+      for (let name = entry + 1; name < this.#next[entry]; name = this.#next[name + 1]) {
+        visit(this.read(name), () => this.read(name + 1))
+      }
+    }, (name) => {
+      const array = this.#find(name, entry) + 1
+      let length = 0
+      for (let item = array + 1; item < this.#next[array]; item = this.#next[item]) length++
+      return length
+    })
+  }
+
+  /** A number, or true, false or null. */
+  #scalar() {
+    const start = this.#position
+    const characters = /[tfn]/.test(this.#character()) ? 'aeflnrstu' : '+-.0123456789Ee'
+    while (characters.includes(this.#character())) this.#position++
+    const token = this.#text(start)
+    const isScalar = SCALAR.test(token)
+    if (isScalar && token >= 'a') return JSON.parse(token)
+    const number = new JsonNumber(token)
+    const isRight = number.isInteger ? Number.isSafeInteger(number.value) && token !== '-0' : Number.isFinite(number.value)
+    if (isScalar && isRight && token.length <= MAXIMUM_NUMBER_LENGTH) return number
+    this.#position = start
+    if (!isScalar) this.#fail('JSON_SYNTAX', 'a JSON value')
+    this.#fail('JSON_NUMBER', `at most ${MAXIMUM_NUMBER_LENGTH} bytes, finite; an integer within 2^53 - 1 of 0, not -0`)
+  }
+
+  /** @param {boolean} [isWanted] */
+  #string(isWanted) {
+    const start = ++this.#position
+    let hasEscapes = false
+    let byte
+    while ((byte = this.#bytes[this.#position]) >= 0x20 && byte !== QUOTE) {
+      if (byte === BACKSLASH) {
+        hasEscapes = true
+        this.#escape()
+      } else this.#position++
+    }
+    if (byte !== QUOTE) this.#fail('JSON_SYNTAX', 'a character of a string')
+    const content = isWanted ? this.#text(start) : ''
+    this.#position++
     // JSON.parse only replaces escapes here: that they are right, and what ends the string, is settled.
-    return text.includes('\\') ? JSON.parse(`"${text}"`) : text
+    return hasEscapes && isWanted ? JSON.parse(`"${content}"`) : content
   }
 
-  /** At the first character that does not belong to the string. */
-  failInString() {
-    if (!this.takes('\\')) this.fail('JSON_SYNTAX', 'a character of a string')
-    const unit = /^u[0-9A-Fa-f]{4}/.exec(this.text.slice(this.position, this.position + 5))
-    if (unit === null) this.fail('JSON_SYNTAX', 'an escape')
-    this.fail('JSON_SURROGATE', 'a surrogate pair', `the escape \\${unit[0]} alone`)
-  }
-
-  number() {
-    const start = this.position
-    const token = this.run(NUMBER_CHARACTERS)
-    const fail = (/** @type {'JSON_SYNTAX' | 'JSON_NUMBER'} */ code, /** @type {string} */ expected) => {
-      this.position = start
-      this.fail(code, expected, printable(token))
+  /** Steps over an escape. */
+  #escape() {
+    const unit = this.#codeUnit(this.#position)
+    const isHigh = unit >> 10 === 0x36
+    const isHalf = unit >> 11 === 0x1b && !(isHigh && this.#codeUnit(this.#position + 6) >> 10 === 0x37)
+    if (isHalf) this.#fail('JSON_SURROGATE', 'a surrogate pair')
+    if (unit >= 0) this.#position += isHigh ? 12 : 6
+    else {
+      this.#position++
+      if (!'"\\/bfnrt'.includes(this.#character())) this.#fail('JSON_SYNTAX', 'an escape')
+      this.#position++
     }
-    if (!NUMBER.test(token)) fail('JSON_SYNTAX', 'a number of JSON')
-    if (token.length > MAXIMUM_NUMBER_LENGTH) fail('JSON_NUMBER', `at most ${MAXIMUM_NUMBER_LENGTH} bytes`)
-    const value = Number(token)
-    const isInteger = !/[.eE]/.test(token)
-    if (isInteger && (!Number.isSafeInteger(value) || Object.is(value, -0))) {
-      fail('JSON_NUMBER', 'an integer within 2^53 - 1 of 0, and not -0')
-    }
-    if (!Number.isFinite(value)) fail('JSON_NUMBER', 'a number that fits binary64')
-    return new JsonNumber(value, isInteger)
   }
 
   /**
-   * Takes what a sticky expression matches here, which may be nothing.
-   * @param {RegExp} expression
+   * Of an escape such as \u00e9; NaN where there is none.
+   * @param {number} at
    */
-  run(expression) {
-    expression.lastIndex = this.position
-    const [text] = /** @type {RegExpExecArray} */ (expression.exec(this.text))
-    this.position += text.length
-    return text
+  #codeUnit(at) {
+    if (this.#bytes[at] !== BACKSLASH || this.#bytes[at + 1] !== 0x75) return NaN
+    let unit = 0
+    for (let i = at + 2; i < at + 6; i++) unit = 16 * unit + parseInt(String.fromCharCode(this.#bytes[i]), 16)
+    return unit
   }
 }

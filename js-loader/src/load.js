@@ -3,6 +3,7 @@ import { readArrays } from './arrays.js'
 import { checkAgreement, checkConfig } from './config.js'
 import { FormatError } from './errors.js'
 import { Head } from './head.js'
+import { tagOf } from './input.js'
 import { parseJson } from './json.js'
 import { checkEnvironment, checkSelfTest } from './selftest.js'
 import { sha256 } from './sha256.js'
@@ -46,7 +47,7 @@ export function loadBytes(npzBytes, configBytes, { requireVerified } = {}, mayVi
   const model = readArrays(parseZip(npz), root.get('link'), mayView)
   if (isVersion1) checkAgreement(root, model)
   checkEnvironment()
-  if (isVersion1) checkSelfTest(model, root)
+  if (isVersion1) checkSelfTest(model, root, config.length)
   else if (requireVerified) throw new FormatError('NOT_VERIFIED', '/format', 'version 0', 'a verified artifact')
   return new Head(model, root, formatVersion)
 }
@@ -57,7 +58,7 @@ export function loadBytes(npzBytes, configBytes, { requireVerified } = {}, mayVi
  */
 function toBytes(value, name) {
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-  if (/^\[object (Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(value))) {
+  if (/^(Shared)?ArrayBuffer$/.test(tagOf(value))) {
     return new Uint8Array(/** @type {ArrayBuffer} */ (value))
   }
   throw new TypeError(`${name}: expected an ArrayBuffer or a view`)

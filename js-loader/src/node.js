@@ -1,11 +1,12 @@
 // The only file that reads files. `plmhead/node` exports it; the functions are synchronous, as `load` is.
-import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
 import { endianness } from 'node:os'
 import { basename } from 'node:path'
-import { FormatError, InputError, isFormatError, printable } from './errors.js'
-import { shapeError } from './input.js'
+import { FormatError, isFormatError, printable } from './errors.js'
 import { MAXIMUM_CONFIG_SIZE, MAXIMUM_NPZ_SIZE, loadBytes } from './load.js'
-import { PREAMBLE_SIZE, NpyArray, itemSize, readPreamble } from './npy.js'
+import { parseNpy } from './matrix.js'
+import { PREAMBLE_SIZE } from './npy.js'
+import './simd.js'
 
 /**
  * @typedef {object} Pair
@@ -91,36 +92,35 @@ function shiftOf(file) {
  * @param {number} maximum
  */
 function readStart(path, where, maximum) {
-  return readable(path, where, () => {
-    const file = openSync(path, 'r')
-    try {
-      const size = Math.min(fstatSync(file).size, maximum + 1)
-      const bytes = new Uint8Array(new ArrayBuffer(size + 8), shiftOf(file), size)
-      let length = 0
-      for (let count = -1; count !== 0 && length < bytes.length; length += count) {
-        count = readSync(file, bytes, length, bytes.length - length, length)
-      }
-      return bytes.subarray(0, length)
-    } finally {
-      closeSync(file)
+  return readable(path, where, (file) => {
+    const size = Math.min(fstatSync(file).size, maximum + 1)
+    const bytes = new Uint8Array(new ArrayBuffer(size + 8), shiftOf(file), size)
+    let length = 0
+    for (let count = -1; count !== 0 && length < bytes.length; length += count) {
+      count = readSync(file, bytes, length, bytes.length - length, length)
     }
+    return bytes.subarray(0, length)
   })
 }
 
 /**
  * @template T
- * @param {string} path
+ * @param {string} path of a regular file
  * @param {string} where
- * @param {() => T} read
+ * @param {(file: number) => T} read
  */
 function readable(path, where, read) {
   let reason = 'no regular file'
+  let file
   try {
-    // Asked before opening: opening a named pipe would wait for a writer.
+    // Opening a named pipe would wait for a writer, where the platform knows such a thing.
+    file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
     const named = !['.npz', '_config.json'].includes(basename(path))
-    if (named && statSync(path).isFile()) return read()
+    if (named && fstatSync(file).isFile()) return read(file)
   } catch (error) {
     reason = /** @type {NodeJS.ErrnoException} */ (error).code ?? String(error)
+  } finally {
+    if (file !== undefined) closeSync(file)
   }
   throw new FormatError('FILE_UNREADABLE', where, `${reason} at ${printable(path, 1000)}`, 'a file that can be read')
 }
@@ -131,20 +131,5 @@ function readable(path, where, read) {
  * @param {number} columns
  */
 export function readNpy(path, columns) {
-  return parseNpy(readable(path, 'X', () => readFileSync(path)), columns)
-}
-
-/**
- * @param {Uint8Array} bytes
- * @param {number} columns
- */
-function parseNpy(bytes, columns) {
-  const { descr, shape } = readPreamble(bytes, 'X', { emptyAllowed: true })
-  if (descr !== '<f8' && descr !== '<f4') throw new InputError('INPUT_DTYPE', 'X', `dtype ${descr}`, '<f8 or <f4')
-  if (shape.length !== 2 || shape[1] !== columns) throw shapeError(`shape (${shape})`, `(rows, ${columns})`)
-  const size = shape[0] * columns * itemSize(descr)
-  const found = bytes.length - PREAMBLE_SIZE
-  if (found !== size) throw new FormatError('NPY_LENGTH', 'X', `${found} bytes of data`, size)
-  const values = new NpyArray(descr, shape, bytes.subarray(PREAMBLE_SIZE)).floats()
-  return values instanceof Float64Array ? values : new Float64Array(values)
+  return parseNpy(readable(path, 'X', (file) => readFileSync(file)), columns)
 }

@@ -4,7 +4,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { endianness } from 'node:os'
 import { isFormatError, isInputError, printable } from './errors.js'
 import { shapeError } from './input.js'
-import { JsonNumber, parseJson } from './json.js'
+import { JsonNumber, JsonObject, parseJson } from './json.js'
 import { loadBytes } from './load.js'
 import { readPairOfPaths } from './node.js'
 import { bitsOf, fromBits } from './score.js'
@@ -120,7 +120,7 @@ class Session {
 function parseObject(line) {
   try {
     const value = parseJson(line)
-    return value instanceof Map ? plain(value) : null
+    return value instanceof JsonObject ? plain(value) : null
   } catch (error) {
     if (isFormatError(error)) return null
     throw error
@@ -132,7 +132,12 @@ function parseObject(line) {
  * @returns {any}
  */
 function plain(value) {
-  if (value instanceof Map) return Object.fromEntries(Array.from(value, ([name, member]) => [name, plain(member)]))
+  if (value instanceof JsonObject) {
+    /** @type {Message} */
+    const members = {}
+    value.forEach((name, read) => members[name] = plain(read()))
+    return members
+  }
   return value instanceof JsonNumber && value.isInteger ? value.value : value
 }
 

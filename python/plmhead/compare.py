@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .encode import _COMPARED
+from .contract import COMPARED
 from .errors import InputError
 from .evaluate import Bootstrap, label_codes
 from .head import Head
@@ -57,7 +57,7 @@ def same_contract(a: Head, b: Head) -> bool:
 
 def _contract(head: Head) -> Any:
     contract = head.config.get("embedding")
-    return None if contract is None else {name: contract[name] for name in _COMPARED}
+    return None if contract is None else {name: contract[name] for name in COMPARED}
 
 
 def compare_weights(a: Head, b: Head) -> dict[str, Any] | None:

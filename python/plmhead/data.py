@@ -7,7 +7,7 @@ number in the file, so that one run of an editor mends them.
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from .sequences import ASCII_SPACE, normalise
 
 FASTA_SUFFIXES = (".fasta", ".fa", ".faa")
 MAX_REPORTED = 20
+#: Of one sequence as it is written, whatever becomes of it; the longest known protein has some 36,000 residues.
+MAX_CHARACTERS = 2**20
 
 INTEGER = re.compile(r"[+-]?[0-9]+")
 DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")
@@ -37,7 +39,9 @@ class Table:
 
 
 @dataclass(frozen=True)
-class _Row:
+class Row:
+    """One row of a file as it is written: the line it begins at, its cells, or why it is none."""
+
     line: int
     sequence: str = ""
     label: str = ""
@@ -68,10 +72,10 @@ def read_table(
     if suffix in FASTA_SUFFIXES:
         if need_labels:
             raise InputError("DATA", path.name, "a FASTA file holds no labels, expected a CSV with a label column")
-        has_ids, rows = True, list(_fasta_rows(_read_text(path)))
+        has_ids, rows = True, list(fasta_rows(io.StringIO(_read_text(path), newline=None)))
     elif suffix == ".csv":
         columns = {"sequence": sequence_column, "id": id_column} | ({"label": label_column} if need_labels else {})
-        has_ids, rows = _csv_rows(_read_text(path), columns, path.name)
+        has_ids, rows = _csv_table(path, columns)
     else:
         raise InputError("DATA", path.name, f"found the suffix {suffix!r}, expected .csv, {', '.join(FASTA_SUFFIXES)}")
     if not rows:
@@ -87,7 +91,7 @@ def read_labels(path: str | Path, *, label_column: str = "label") -> np.ndarray:
     Raises InputError DATA, `where` the file's name, as `read_table` does.
     """
     path = Path(path)
-    _, rows = _csv_rows(_read_text(path), {"label": label_column}, path.name)
+    _, rows = _csv_table(path, {"label": label_column})
     reasons = ((row.line, [row.fault] if row.fault else _label_fault(row)) for row in rows)
     _report([f"line {line}: {fault[0]}" for line, fault in reasons if fault], len(rows), path.name)
     return parse_labels([row.label for row in rows], path.name)
@@ -99,7 +103,7 @@ def read_column(path: str | Path, column: str, *, member: str = "label") -> list
     Raises InputError DATA, `where` the file's name, as `read_table` does; `member` is the option that names the column.
     """
     path = Path(path)
-    _, rows = _csv_rows(_read_text(path), {member: column}, path.name)
+    _, rows = _csv_table(path, {member: column})
     if not rows:
         raise InputError("DATA", path.name, "found no rows, expected at least one")
     _report([f"line {row.line}: {row.fault}" for row in rows if row.fault], len(rows), path.name)
@@ -163,25 +167,33 @@ def _read_text(path: Path) -> str:
         raise InputError("DATA", path.name, f"line {line} is not UTF-8", "save the file as UTF-8") from fault
 
 
-def _csv_rows(text: str, columns: dict[str, str], where: str) -> tuple[bool, list[_Row]]:
-    """Return (whether there is an id column, the rows). `columns` maps the members of _Row to column names."""
-    records = _csv_records(text, where)
+def _csv_table(path: Path, columns: dict[str, str]) -> tuple[bool, list[Row]]:
+    has_ids, rows = csv_rows(io.StringIO(_read_text(path), newline=""), columns, path.name)
+    return has_ids, list(rows)
+
+
+def csv_rows(lines: Iterable[str], columns: dict[str, str], where: str) -> tuple[bool, Iterator[Row]]:
+    """Return (whether there is an id column, the rows as they are read). `columns` maps the members of Row to column names.
+
+    Raises InputError DATA for what is no CSV, and for columns that are missing or named twice.
+    """
+    records = _csv_records(lines, where)
     _, header = next(records, (0, []))
     names = [name.strip() for name in header]
     _check_header(names, columns, where)
     places = {member: names.index(name) for member, name in columns.items() if name in names}
-    rows = []
-    for line, cells in records:
-        if len(cells) != len(names):
-            rows.append(_Row(line, fault=f"found {len(cells)} cells, expected {len(names)}"))
-        else:
-            rows.append(_Row(line, **{member: cells[place] for member, place in places.items()}))
-    return "id" in places, rows
+    return "id" in places, (_csv_row(line, cells, len(names), places) for line, cells in records)
 
 
-def _csv_records(text: str, where: str) -> Iterator[tuple[int, list[str]]]:
+def _csv_row(line: int, cells: list[str], columns: int, places: dict[str, int]) -> Row:
+    if len(cells) != columns:
+        return Row(line, fault=f"found {len(cells)} cells, expected {columns}")
+    return Row(line, **{member: cells[place] for member, place in places.items()})
+
+
+def _csv_records(lines: Iterable[str], where: str) -> Iterator[tuple[int, list[str]]]:
     """Yield (number of the record's first line, its cells), leaving out lines without any character."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(lines, strict=True)
     line = 1
     try:
         for cells in reader:
@@ -206,26 +218,35 @@ def _check_header(names: list[str], columns: dict[str, str], where: str) -> None
             raise InputError("DATA", where, message, remedy)
 
 
-def _fasta_rows(text: str) -> Iterator[_Row]:
+def fasta_rows(lines: Iterable[str]) -> Iterator[Row]:
+    """Yield the records; the first word of a header is the id. What is longer than any protein is a row with a fault."""
     header: tuple[int, str] | None = None
     parts: list[str] = []
-    # Not splitlines(): it also ends lines where no editor does.
-    for number, raw in enumerate(io.StringIO(text, newline=None), 1):
+    length = 0
+    for number, raw in enumerate(lines, 1):
         line = raw.strip(ASCII_SPACE)
         if line.startswith(">"):
             if header:
-                yield _Row(header[0], "".join(parts), id=header[1])
-            header, parts = (number, (line[1:].split() or [""])[0]), []
+                yield _fasta_row(*header, parts, length)
+            header, parts, length = (number, (line[1:].split() or [""])[0]), [], 0
         elif line and header:
-            parts.append(line)
+            length += len(line)
+            if length <= MAX_CHARACTERS:  # beyond, nothing is kept
+                parts.append(line)
         elif line:
             fault = f"found {line[:20]!r} before the first header, expected a line that begins with >"
-            yield _Row(number, fault=fault)
+            yield Row(number, fault=fault)
     if header:
-        yield _Row(header[0], "".join(parts), id=header[1])
+        yield _fasta_row(*header, parts, length)
 
 
-def _check_rows(rows: list[_Row], need_labels: bool, too_long: str, where: str) -> list[str]:
+def _fasta_row(line: int, name: str, parts: list[str], length: int) -> Row:
+    if length > MAX_CHARACTERS:
+        return Row(line, id=name, fault=f"found {length} characters in a sequence, expected at most {MAX_CHARACTERS}")
+    return Row(line, "".join(parts), id=name)
+
+
+def _check_rows(rows: list[Row], need_labels: bool, too_long: str, where: str) -> list[str]:
     """Return the normalised sequences, or raise one InputError that lists every bad row."""
     sequences = []
     faults = []
@@ -243,7 +264,7 @@ def _check_rows(rows: list[_Row], need_labels: bool, too_long: str, where: str) 
     return sequences
 
 
-def _label_fault(row: _Row) -> list[str]:
+def _label_fault(row: Row) -> list[str]:
     # "nan" is what an absent label becomes when a table passes through a number column.
     absent = row.label.strip().lower() in ("", "nan")
     return [f"found the label {row.label.strip()!r}, expected a class"] if absent else []

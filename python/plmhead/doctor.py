@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import __version__
+from . import __version__, accelerator
 from .errors import FormatError
 from .head import from_bytes
 from .score import check_environment
@@ -36,13 +36,15 @@ LIBRARIES = {
     "onnxruntime": Library("onnxruntime", "1.20"),
     "pyyaml": Library("yaml", "6"),
     "torch": Library("torch", "2.9"),
-    "transformers": Library("transformers", "5.0"),
     "safetensors": Library("safetensors", "0.4"),
     "onnx": Library("onnx", "1.17"),
+    "openvino": Library("openvino", "2025.0"),
     "huggingface_hub": Library("huggingface_hub", "1.4"),
     "model-signing": Library("model_signing", "1.1.0"),
     "pyOpenSSL": Library("OpenSSL", "24.2"),
     "jsonschema": Library("jsonschema", "4.20"),
+    "pyarrow": Library("pyarrow", "18"),
+    "ray": Library("ray", "2.44"),
     "shtab": Library("shtab", "1.9"),
 }
 
@@ -50,13 +52,16 @@ LIBRARIES = {
 EXTRAS = {
     "onnx": ("onnxruntime",),
     "train": ("scikit-learn", "onnxruntime", "pyyaml"),
-    "torch": ("torch", "transformers", "safetensors"),
+    "torch": ("torch", "safetensors", "huggingface_hub"),
+    "openvino": ("openvino", "onnx", "safetensors"),
     "evaluate": ("scikit-learn",),
     "card": ("scikit-learn", "pyyaml"),
     "schema": ("jsonschema",),
     "hub": ("huggingface_hub",),
     "interop": ("onnx",),
     "sign": ("model-signing", "pyOpenSSL"),
+    "parquet": ("pyarrow",),
+    "ray": ("ray", "pyarrow"),
     "completion": ("shtab",),
 }
 
@@ -67,6 +72,11 @@ NEEDS = {
     "verify --public-key, sign": ("sign",),
     "predict with a shipped encoder": ("onnx",),
     "predict with a checkpoint": ("torch",),
+    "embed with a shipped encoder": ("onnx",),
+    "embed, Parquet in or out": ("parquet",),
+    "bundle": ("onnx",),
+    "score X.parquet": ("parquet",),
+    "plmhead.ray on a cluster": ("ray", "onnx"),
     "train": ("train",),
     "train --model, train --config": ("train", "torch"),
     "convert FILE.pkl": ("evaluate",),  # to prove against scikit-learn; it converts without
@@ -90,6 +100,7 @@ def examine() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "libraries": libraries,
+        "accelerator": _accelerator(),
         "devices": _devices("torch" in usable),
         "verbs": [_verb(verbs, extras, usable) for verbs, extras in NEEDS.items()],
         "checks": checks,
@@ -116,6 +127,12 @@ def _library(name: str) -> dict[str, Any]:
         text = f"{type(fault).__name__}: {fault}".strip().splitlines()[0]
         return {**found, "state": "broken", "note": text[:200]}
     return {**found, "state": "ok"}
+
+
+def _accelerator() -> dict[str, Any]:
+    """No library of the tables: it comes with plmhead and has no version of its own to fulfil."""
+    state, version, note, _ = accelerator.look()
+    return {"name": accelerator.NAME, "state": state, "version": version, "note": note}
 
 
 def _numbers(version: str) -> tuple[int, ...]:

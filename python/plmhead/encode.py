@@ -1,24 +1,40 @@
 """Sequences to embeddings, held to the embedding contract: SPEC.md sections 15 and 16.
 
-`BaseEncoder` holds what every encoder does alike; `Encoder` runs with onnxruntime, `esm.ESMEmbeddingExtractor` with torch.
-An ONNX encoder is one ONNX file, `input_ids` and `attention_mask` (int64) in, `pooled` (float32) out, and one JSON entry
-that states its side of the contract. Two small encoders with random weights ship with the package; they are for trying
-and testing, not for science.
+`BaseEncoder` holds what every encoder does alike: it checks its input, embeds equal sequences once, and makes batches of
+fixed shapes. `load_encoder` opens one: a checkpoint, or an ONNX file with its entry, in one of three backends.
 """
 
 import hashlib
-import importlib.resources
 import json
-import re
+import warnings
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .backends import check_precision, choose_backend
+from .batches import in_buckets
+from .checkpoint import Checkpoint, read_checkpoint
+from .contract import (
+    check_contract,
+    check_golden,
+    check_rules,
+    declared_contract,
+    embedding_contract,
+    family_of,
+    golden_embeddings,
+)
 from .errors import InputError
-from .sequences import MAX_RESIDUES, check_too_long, golden_sequences, normalise, tokenize
+from .sequences import MAX_RESIDUES, check_too_long, normalise, token_rows
+from .shipped import FOLDER, list_encoders, random_weights_warning, shipped_entry, shipped_folder
+
+__all__ = [
+    "BaseEncoder", "Encoder", "check_contract", "check_golden", "check_rules", "declared_contract", "family_of",
+    "golden_embeddings", "list_encoders", "load_encoder", "random_weights_warning",
+]  # fmt: skip
 
 _ENTRY_TYPES: dict[str, type | tuple[type, ...]] = {
     "name": str, "file": str, "sha256": str, "family": str, "weights_sha256": (str, type(None)), "dimension": int,
@@ -30,11 +46,8 @@ _ENTRY_CHOICES: dict[str, tuple[object, ...]] = {
     "accuracy": ("exact", "fast"),
     "max_residues": (MAX_RESIDUES,),
 }
-#: The members of a config's `embedding` that an encoder must match; the others say how, not what, it computes.
-_COMPARED = (
-    "family", "checkpoint", "weights_sha256", "dimension", "layer", "pooling", "accumulate", "l2_normalized", "alphabet",
-    "max_residues",
-)  # fmt: skip
+
+Progress = Callable[[int, int], None]
 
 
 class BaseEncoder(ABC):
@@ -42,7 +55,8 @@ class BaseEncoder(ABC):
 
     name: str
     too_long: str
-    batch_size: int = 8
+    #: The most rows of a batch; None: as many as suit the device.
+    batch_size: int | None = None
 
     @property
     @abstractmethod
@@ -54,43 +68,48 @@ class BaseEncoder(ABC):
     def contract(self) -> dict[str, Any]:
         """The `embedding` object of a config (SPEC.md section 6), members in the order of its table."""
 
+    @property
     @abstractmethod
-    def _run(self, batch: list[str]) -> np.ndarray:
-        """The embeddings of one batch of normalised sequences, float32 of shape (len(batch), dimension)."""
+    def accuracy(self) -> str:
+        """The accuracy class, "exact" or "fast"."""
+
+    @property
+    @abstractmethod
+    def engine(self) -> Any:
+        """The backend's model, a `backends.Engine`; loads it on first use."""
+
+    def checkpoint(self) -> Checkpoint | None:
+        """The weights, read again, for the reference to compute with; None where only a graph is at hand.
+
+        Raises InputError ENCODER, ImportError without safetensors.
+        """
+        return None
 
     def embed(
-        self,
-        sequences: Sequence[str],
-        batch_size: int | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        self, sequences: Sequence[str], batch_size: int | None = None, progress: Progress | None = None
     ) -> np.ndarray:
         """Return the embeddings, float32 of shape (len(sequences), dimension), in the order of the input.
 
-        All sequences are checked before the first is embedded. Equal sequences are embedded once, and batches hold
-        neighbours in length; neither moves a value by more than 1e-5. `progress(done, total)` is called after each
-        batch and counts distinct sequences.
+        All sequences are checked before the first is embedded. Equal sequences are embedded once. An embedding depends on
+        its sequence alone, to the bit, for one encoder, device and `batch_size` (the most rows of a batch; None: as many
+        as suit the device). Where memory does not suffice, batches are halved with a RuntimeWarning: from there on
+        embeddings may differ in their last bits. `progress(done, total)` is called after each batch and counts distinct
+        sequences.
 
         Raises InputError: SEQUENCE_EMPTY, SEQUENCE_LETTER, SEQUENCE_LENGTH at "/row"; ENCODER for what is not a list
         of strings, a batch size below 1, or a model that fails.
         """
         return self._embed(self._normalised(sequences), batch_size, progress)
 
-    def _embed(
-        self, texts: list[str], batch_size: int | None = None, progress: Callable[[int, int], None] | None = None
-    ) -> np.ndarray:
+    def _embed(self, texts: list[str], batch_size: int | None = None, progress: Progress | None = None) -> np.ndarray:
         """As `embed`, for normalised sequences."""
         size = self.batch_size if batch_size is None else batch_size
-        if size < 1:
+        if size is not None and size < 1:
             raise InputError("ENCODER", "batch_size", f"found {size}, expected at least 1")
-        # Longest first: if memory does not suffice, the first batch says so. The text as second key fixes the batches.
-        distinct = sorted(set(texts), key=lambda text: (-len(text), text))
-        values = np.empty((len(distinct), self.dimension), dtype=np.float32)
-        for start in range(0, len(distinct), size):
-            batch = distinct[start : start + size]
-            values[start : start + len(batch)] = self._checked(self._run(batch), len(batch))
-            if progress:
-                progress(start + len(batch), len(distinct))
-        place = {text: row for row, text in enumerate(distinct)}
+        place = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+        values = np.empty((len(place), self.dimension), dtype=np.float32)
+        if place:
+            _Run(self, list(place), values, size, progress).run()
         return values[[place[text] for text in texts]] if texts else values
 
     def _normalised(self, sequences: Sequence[str]) -> list[str]:
@@ -112,194 +131,199 @@ class BaseEncoder(ABC):
             raise InputError("ENCODER", self.name, "the model gave NaN or infinity, expected finite embeddings")
         return pooled
 
-    def _contract(
-        self, family: str, revision: str | None, weights: str | None, dtype: str, accuracy: str
-    ) -> dict[str, Any]:
-        return {
-            "origin": "plmhead",
-            "family": family,
-            "checkpoint": self.name,
-            "revision": revision,
-            "weights_sha256": weights,
-            "dimension": self.dimension,
-            "layer": "last",
-            "pooling": "mean",
-            "accumulate": "float32",
-            "l2_normalized": False,
-            "alphabet": "esm1b-33",
-            "max_residues": MAX_RESIDUES,
-            "too_long": self.too_long,
-            "dtype": dtype,
-            "accuracy": accuracy,
-        }
+
+class _Run:
+    """One call of `embed`: batches in flight, and how far they had to be halved."""
+
+    def __init__(
+        self, encoder: BaseEncoder, texts: list[str], values: np.ndarray, size: int | None, progress: Progress | None
+    ) -> None:
+        self.encoder, self.engine, self.texts, self.values = encoder, encoder.engine, texts, values
+        self.size, self.progress = size, progress
+        self.divisor, self.done = 1, 0
+        self.waiting: deque[tuple[list[int], int, Callable[[], np.ndarray]]] = deque()
+
+    def run(self) -> None:
+        for length, members in in_buckets(self.texts):
+            start = 0
+            while start < len(members):
+                rows = self.rows(length)
+                part = members[start : start + rows]
+                if self.begin(part, rows, length):
+                    start += len(part)
+                if len(self.waiting) > 1:  # one is computed while the next is made ready
+                    self.finish()
+        while self.waiting:
+            self.finish()
+
+    def rows(self, length: int) -> int:
+        """The rows of a batch of this bucket: a matter of the bucket alone, unless memory was short."""
+        rows = max(1, int(self.engine.batch_tokens) // length)
+        return max(1, (rows if self.size is None else min(rows, self.size)) // self.divisor)
+
+    def begin(self, part: list[int], rows: int, length: int) -> bool:
+        """Start a batch; False where it did not fit into memory and is to be tried in halves."""
+        ids = token_rows([self.texts[index] for index in part], rows, length)
+        try:
+            pending = self.engine.start(ids)
+        except Exception as fault:  # the backends' errors have no common class
+            if not _memory_is_short(fault) or rows == 1:
+                raise self.failure(fault) from fault
+            while self.waiting:
+                self.finish()
+            self.engine.free()
+            self.divisor *= 2
+            warnings.warn(
+                f"memory was short for batches of {rows} x {length} tokens on {self.engine.device}: they are halved, "
+                "and embeddings may differ in their last bits from those of whole batches",
+                RuntimeWarning,
+                stacklevel=5,
+            )
+            return False
+        self.waiting.append((part, rows, pending))
+        return True
+
+    def finish(self) -> None:
+        part, rows, pending = self.waiting.popleft()
+        try:
+            pooled = pending()
+        except Exception as fault:
+            raise self.failure(fault) from fault
+        self.values[part] = self.encoder._checked(pooled, rows)[: len(part)]
+        self.done += len(part)
+        if self.progress:
+            self.progress(self.done, len(self.texts))
+
+    def failure(self, fault: Exception) -> InputError:
+        library = type(self.engine).__name__.removesuffix("Engine")
+        lines = str(fault).strip().splitlines() or [type(fault).__name__]
+        message = f"{library} failed on {self.engine.device}: {lines[0]}"
+        return InputError("ENCODER", self.encoder.name, message, "if memory is short, pass a smaller batch_size")
+
+
+def _memory_is_short(fault: Exception) -> bool:
+    text = str(fault).lower()
+    return (
+        isinstance(fault, MemoryError)
+        or type(fault).__name__ == "OutOfMemoryError"
+        or any(words in text for words in ("not enough memory", "out of memory", "can't allocate memory"))
+    )
 
 
 class Encoder(BaseEncoder):
-    """An ONNX encoder that is ready to run; `load_encoder` makes one."""
+    """An ONNX file with its entry, ready to run; `load_encoder` makes one."""
 
-    def __init__(self, entry: dict[str, Any], session: Any, too_long: str) -> None:
+    def __init__(self, entry: dict[str, Any], engine: Any, too_long: str) -> None:
         self.name = entry["name"]
         self.too_long = too_long
         self._entry = entry
-        self._session = session
+        self._engine = engine
 
     @property
     def dimension(self) -> int:
         return int(self._entry["dimension"])
 
     @property
+    def accuracy(self) -> str:
+        return str(self._entry["accuracy"])
+
+    @property
+    def engine(self) -> Any:
+        return self._engine
+
+    def checkpoint(self) -> Checkpoint | None:
+        folder = shipped_folder(self.name)
+        return None if folder is None else read_checkpoint(folder, self.name)
+
+    @property
     def contract(self) -> dict[str, Any]:
         entry = self._entry
-        return self._contract(entry["family"], None, entry["weights_sha256"], entry["dtype"], entry["accuracy"])
-
-    def _run(self, batch: list[str]) -> np.ndarray:
-        input_ids, attention_mask = tokenize(batch)
-        pooled: np.ndarray
-        try:
-            (pooled,) = self._session.run(["pooled"], {"input_ids": input_ids, "attention_mask": attention_mask})
-        except Exception as fault:  # onnxruntime's errors have no common class of their own
-            raise InputError("ENCODER", self.name, f"onnxruntime failed: {fault}") from fault
-        return pooled
-
-
-def random_weights_warning(name: str | None) -> str | None:
-    """What to tell people who use one of the shipped small encoders; None for any other."""
-    if name not in {entry["name"] for entry in list_encoders()}:
-        return None
-    return f"the encoder {name} has random weights: for trying things, not for science"
-
-
-def list_encoders() -> list[dict[str, Any]]:
-    """Return the entries of the encoders that ship with the package: name, family, dimension, note and digests."""
-    entries: list[dict[str, Any]] = json.loads((_package_folder() / "encoders.json").read_text(encoding="utf-8"))
-    return entries
+        return embedding_contract(
+            "plmhead", entry["family"], entry["name"], self.dimension, weights_sha256=entry["weights_sha256"],
+            too_long=self.too_long, dtype=entry["dtype"], accuracy=self.accuracy,
+        )  # fmt: skip
 
 
 def load_encoder(
     name_or_path: str | Path,
     providers: Sequence[Any] | None = None,
     *,
+    backend: str | None = None,
+    device: str | None = None,
+    precision: str = "exact",
     too_long: str = "error",
-) -> Encoder:
-    """Load an encoder by its name in `list_encoders`, or by the path of an ONNX file.
+    allow_download: bool = False,
+    revision: str | None = None,
+    batch_size: int | None = None,
+) -> BaseEncoder:
+    """Load an encoder: a name in `list_encoders`, the path of an ONNX file, a checkpoint's folder, or its name on the hub.
 
     Beside an ONNX file NAME.onnx of your own stands NAME.json with the members of an entry of encoders.json. The file's
-    SHA-256 is compared before onnxruntime sees a byte. `too_long` ("error" or "truncate") is what happens past 1,022
+    SHA-256 is compared before its bytes are parsed. A checkpoint is read as `ESMEmbeddingExtractor` says; what is not in
+    the hub's local cache is fetched only with `allow_download`.
+
+    `backend` is "torch", "onnx" or "openvino"; None takes what suits (`backends.choose_backend`; onnxruntime, where it is
+    installed, for ONNX files and shipped encoders). `precision` "exact" is float32; "fast" is bfloat16 products, which
+    move a decision by what docs/encoders.md says. `too_long` ("error" or "truncate") is what happens past 1,022
     residues: pass what the head's config says. `providers` are onnxruntime's, by default the CPU alone.
 
-    Raises InputError ENCODER: unknown name, unreadable or changed file, a faulty entry, an absent provider; ImportError
-    when onnxruntime is not installed.
+    The encoder is tried on a few short sequences before it is returned, and refused where it breaks the contract.
+
+    Raises InputError ENCODER: unknown name, unreadable or changed file, a faulty entry, an absent provider, a breach of
+    the contract; DEVICE; ImportError when the backend is not installed.
     """
     check_too_long(too_long)
+    check_precision(precision)
+    is_file = Path(name_or_path).suffix.lower() == ".onnx"
+    if not is_file and not _as_onnx(name_or_path, backend, device, precision):
+        from .esm import ESMEmbeddingExtractor
+
+        return ESMEmbeddingExtractor(
+            name_or_path, device, batch_size, revision=revision, too_long=too_long, allow_download=allow_download,
+            backend=choose_backend(backend, precision, device), precision=precision,
+        ).load()  # fmt: skip
     entry, data = _read_encoder(name_or_path)
     digest = hashlib.sha256(data).hexdigest()
     if digest != entry["sha256"]:
         raise InputError("ENCODER", entry["file"], f"found SHA-256 {digest}, expected {entry['sha256']}")
-    return Encoder(entry, _open_session(data, entry["file"], providers), too_long)
+    if precision == "fast":
+        entry = entry | {"accuracy": "fast", "dtype": "bfloat16"}
+    encoder = Encoder(entry, _file_engine(data, entry["file"], providers, backend, device, precision), too_long)
+    encoder.batch_size = batch_size
+    check_rules(encoder)
+    return encoder
 
 
-def golden_embeddings(encoder: BaseEncoder) -> np.ndarray:
-    """Return the embeddings of the six golden sequences, float32 of shape (6, dimension)."""
-    # Not `embed`: an encoder whose caller set a shorter limit for sequences of his own still proves itself on all six.
-    return encoder._embed(golden_sequences())
+def _as_onnx(name: object, backend: str | None, device: str | None, precision: str) -> bool:
+    """Whether a shipped encoder's ONNX file is to be run, not its checkpoint."""
+    return (
+        shipped_entry(name) is not None
+        and backend in (None, "onnx")
+        and device in (None, "cpu")
+        and precision == "exact"
+    )
 
 
-def family_of(model: str) -> str | None:
-    """The family that a model's name tells: "esm1b", "esm1v", "esm2", or None."""
-    match = re.search(r"esm-?(1b|1v|2)", re.split(r"[/\\]", model.rstrip("/\\"))[-1].lower())
-    return match and f"esm{match.group(1)}"
+def _file_engine(
+    data: bytes, where: str, providers: Sequence[Any] | None, backend: str | None, device: str | None, precision: str
+) -> Any:
+    if backend == "torch":
+        raise InputError("ENCODER", "backend", 'found "torch", expected "onnx" or "openvino" for an ONNX file')
+    if backend == "openvino" or (backend is None and precision == "fast"):
+        from .backends.openvino import OpenVinoEngine
 
+        return OpenVinoEngine(data, where, device, precision)
+    from .backends.onnx import OnnxEngine
 
-def declared_contract(family: str, checkpoint: str, revision: str | None, dimension: int) -> dict[str, Any]:
-    """The `embedding` object for embeddings whose encoder is not at hand: its owner says that they follow the contract."""
-    return {
-        "origin": "declared",
-        "family": family,
-        "checkpoint": checkpoint,
-        "revision": revision if revision and re.fullmatch(r"[0-9a-f]{40}", revision) else None,
-        "weights_sha256": None,
-        "dimension": dimension,
-        "layer": "last",
-        "pooling": "mean",
-        "accumulate": "float32",
-        "l2_normalized": False,
-        "alphabet": "esm1b-33",
-        "max_residues": MAX_RESIDUES,
-        "too_long": "error",
-        "dtype": "float32",
-        "accuracy": "exact",
-    }
-
-
-def check_contract(encoder: BaseEncoder, config_embedding: dict[str, Any] | None) -> None:
-    """Raise InputError ENCODER, at /embedding/NAME, where the encoder is not the one that a head was trained on.
-
-    `config_embedding` is the `embedding` object of a config. A `weights_sha256` that is null on either side is not
-    compared. `too_long` belongs to the caller: see `load_encoder`.
-    """
-    if config_embedding is None:
-        raise InputError("ENCODER", "/embedding", "found null: the head takes vectors, no encoder belongs to it")
-    own = encoder.contract
-    for member in _COMPARED:
-        wanted = config_embedding[member]
-        if member == "weights_sha256" and None in (wanted, own[member]):
-            continue
-        if own[member] != wanted:
-            message = f"found {member} {own[member]!r} in the encoder {encoder.name}, expected {wanted!r}"
-            raise InputError("ENCODER", f"/embedding/{member}", message, "use the encoder that the head was trained on")
-
-
-def check_golden(encoder: BaseEncoder, config: dict[str, Any], coef: np.ndarray, intercept: np.ndarray) -> float | None:
-    """Compare the encoder with the golden results in a config (SPEC.md section 16).
-
-    `coef` has shape (rows, dimension), `intercept` (rows,). Returns the largest absolute difference between decisions, or
-    None when the config has no golden results.
-
-    Raises InputError GOLDEN at /golden/j: the first sequence whose embedding values or decisions differ too much. Before
-    that, what `check_contract` raises.
-    """
-    if config["golden"] is None:
-        return None
-    check_contract(encoder, config["embedding"])
-    slack = 100.0 if config["embedding"]["accuracy"] == "fast" else 1.0
-    own = golden_embeddings(encoder).astype(np.float64)
-    terms = own[:, np.newaxis, :] * coef.astype(np.float64)  # (6, rows, dimension)
-    # A plain sum: its order matters only to the 1e-15, the tolerance is 1e-4.
-    decisions = terms.sum(axis=2) + intercept.astype(np.float64)
-    largest = 0.0
-    for j, record in enumerate(config["golden"]):
-        values = np.array(record["embedding"], dtype=np.float64)
-        found = own[j, : len(values)]
-        _check_close(f"/golden/{j}", "embedding value", found, values, slack * (1e-4 + 1e-4 * np.abs(values)))
-        wanted = np.array(record["decision"], dtype=np.float64)
-        tolerance = slack * 1e-4 * np.maximum(1.0, np.abs(terms[j]).sum(axis=1))
-        _check_close(f"/golden/{j}", "decision", decisions[j], wanted, tolerance)
-        largest = max(largest, float(np.abs(decisions[j] - wanted).max()))
-    return largest
-
-
-def _check_close(where: str, what: str, found: np.ndarray, wanted: np.ndarray, tolerance: np.ndarray) -> None:
-    far = ~(np.abs(found - wanted) <= tolerance)  # written so that NaN is far
-    if far.any():
-        i = int(far.argmax())
-        message = f"found {what} {i} = {found[i]:.9g}, expected {wanted[i]:.9g} within {tolerance[i]:.2g}"
-        raise InputError("GOLDEN", where, message)
-
-
-def _package_folder() -> Any:
-    return importlib.resources.files(__package__) / "encoders"
+    return OnnxEngine(data, where, device, precision, providers)
 
 
 def _read_encoder(name_or_path: str | Path) -> tuple[dict[str, Any], bytes]:
     """Return (entry, bytes of the ONNX file)."""
-    shipped = {entry["name"]: entry for entry in list_encoders()}
-    if name_or_path in shipped:
-        entry = shipped[str(name_or_path)]
-        return entry, (_package_folder() / entry["file"]).read_bytes()
+    entry = shipped_entry(name_or_path)
+    if entry:
+        return entry, (FOLDER / entry["file"]).read_bytes()
     path = Path(name_or_path)
-    if path.suffix.lower() != ".onnx":
-        message = f"found no encoder of this name, expected {', '.join(shipped)} or a file NAME.onnx"
-        raise InputError("ENCODER", str(name_or_path), message)
     sidecar = path.with_suffix(".json")
     try:
         return _checked_entry(sidecar.read_bytes(), sidecar.name, path.name), path.read_bytes()
@@ -326,25 +350,3 @@ def _checked_entry(text: bytes, where: str, file: str) -> dict[str, Any]:
     if entry["file"] != file:
         raise InputError("ENCODER", where, f"found file {entry['file']!r}, expected {file!r}")
     return entry
-
-
-def _open_session(data: bytes, where: str, providers: Sequence[Any] | None) -> Any:
-    try:
-        import onnxruntime
-    except ImportError as fault:
-        raise ImportError(
-            "running an encoder needs onnxruntime: pip install 'plmhead[onnx]' (to train: 'plmhead[train]')"
-        ) from fault
-    wanted = list(providers) if providers is not None else ["CPUExecutionProvider"]
-    # onnxruntime goes on without a provider that it does not have; here that is an error.
-    present = onnxruntime.get_available_providers()
-    for provider in wanted:
-        name = provider if isinstance(provider, str) else provider[0]
-        if name not in present:
-            raise InputError("ENCODER", "providers", f"found {name}, expected one of {', '.join(present)}")
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(data, options, providers=wanted)
-    except Exception as fault:  # onnxruntime's errors have no common class of their own
-        raise InputError("ENCODER", where, f"onnxruntime cannot open it: {fault}") from fault

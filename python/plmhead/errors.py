@@ -10,14 +10,15 @@ Both carry `code` (a word of spec/v1/errors.json), `where` and a message that sa
 
 from __future__ import annotations
 
+# json and pathlib are imported where they are used: a process that meets no error loads sooner.
 import functools
-import json
-from pathlib import Path
 from typing import Any
 
 
 def spec_text(name: str) -> str:
     """Text of a file of spec/v1: packed into the wheel, or beside the sources in a checkout."""
+    from pathlib import Path
+
     here = Path(__file__).resolve()
     packed = here.parent / "spec" / name
     path = packed if packed.exists() else here.parents[2] / "spec" / "v1" / name
@@ -27,6 +28,8 @@ def spec_text(name: str) -> str:
 @functools.cache
 def registry() -> dict[str, dict[str, Any]]:
     """The error registry: code -> entry (phase, clause, summary, remedy)."""
+    import json
+
     return {entry["code"]: entry for entry in json.loads(spec_text("errors.json"))["errors"]}
 
 

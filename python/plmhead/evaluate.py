@@ -30,6 +30,8 @@ from .metrics import (
 
 GRID = tuple(i / 10 for i in range(1, 10))
 MAX_GROUPS = 64
+#: Thresholds of assays that are listed; a config may hold many thousands.
+MAX_ASSAYS = 64
 MAX_SHOWN = 5
 Progress = Callable[[int, int], None]
 
@@ -88,7 +90,8 @@ def evaluate(
         "scores": _with_intervals(point_scores(codes, answer), resampled, settings),
         "calibration": calibration(codes == 1, p[:, 1]) if two else _of_top_label(codes, p),
         "confusion": confusion(codes, answer.predicted, p.shape[1]),
-        "thresholds": _thresholds(head, z, codes, threshold) if two else None,
+        "thresholds": _thresholds(head, z, codes, threshold, assay_type) if two else None,
+        "assays_left_out": max(0, len(head.assay_thresholds or {}) - MAX_ASSAYS),
         "by_class": None if two else _by_class(codes, answer),
         "groups": None if groups is None else [_of_group(*item, codes, answer, settings) for item in members.items()],
     }
@@ -156,25 +159,26 @@ def _of_top_label(codes: Codes, p: Floats) -> dict[str, Any]:
     return calibration(p.argmax(axis=1) == codes, p.max(axis=1))
 
 
-def _thresholds(head: Head, z: Floats, codes: Codes, given: float | None) -> list[dict[str, Any]]:
-    """What two classes become at the stored threshold, one that the caller gave, the assays' and a grid."""
+def _thresholds(
+    head: Head, z: Floats, codes: Codes, given: float | None, assay_type: str | None
+) -> list[dict[str, Any]]:
+    """What two classes become at the stored threshold, one that the caller gave, the first assays' and a grid."""
+    assays = list((head.assay_thresholds or {}).items())
+    assays.sort(key=lambda item: item[0] != assay_type)  # the one in force is listed in any case
+    listed = {name for name, _ in assays[:MAX_ASSAYS]}
     asked: list[tuple[str, str | None, float]] = [("stored", None, 0.5 if head.threshold is None else head.threshold)]
     asked += [] if given is None else [("given", None, float(given))]
-    asked += [("assay", name, value) for name, value in (head.assay_thresholds or {}).items()]
+    asked += [("assay", name, value) for name, value in (head.assay_thresholds or {}).items() if name in listed]
     asked += [("grid", None, value) for value in GRID]
-    return [_at_threshold(head, z, codes, *item) for item in asked]
+    scores = {value: _at_threshold(head, z, codes, value) for value in {value for _, _, value in asked}}
+    return [{"kind": kind, "assay_type": assay, "threshold": value, **scores[value]} for kind, assay, value in asked]
 
 
-def _at_threshold(
-    head: Head, z: Floats, codes: Codes, kind: str, assay_type: str | None, threshold: float
-) -> dict[str, Any]:
+def _at_threshold(head: Head, z: Floats, codes: Codes, threshold: float) -> dict[str, Any]:
     predicted = label_codes(head, head._labels(z, threshold))
     counts = confusion(codes, predicted, 2)
     negatives = sum(counts[0])
     return {
-        "kind": kind,
-        "assay_type": assay_type,
-        "threshold": threshold,
         "confusion": counts,
         **label_scores(codes, predicted, 2),
         "specificity": counts[0][0] / negatives if negatives else None,

@@ -170,6 +170,10 @@ def _link(model: Any, k: int) -> tuple[str, int]:
 
 def _n_iter(model: Any, rows: int) -> NDArray[np.integer]:
     counts = np.atleast_1d(np.asarray(model.n_iter_))
+    if not counts.size:
+        raise refuse("an empty n_iter_", f"({rows},)")
+    if counts.dtype.kind == "u" and counts.max() > 2**63 - 1:
+        raise refuse(f"n_iter_ of {counts.max()}", "at most 2^63 - 1")
     counts = counts if counts.dtype in (np.int32, np.int64) else counts.astype(np.int64)
     return counts.copy() if counts.shape in ((1,), (rows,)) else counts.max().reshape(1)
 
@@ -178,13 +182,16 @@ def _single(values: Any, name: str) -> Any:
     """The one value that LogisticRegressionCV chose for every class."""
     distinct = set(np.atleast_1d(np.asarray(values, dtype=object)).ravel().tolist())
     if len(distinct) != 1:
-        raise refuse(f"different {name} for different classes: {sorted(distinct)}", f"one {name}")
+        shown = ", ".join(sorted(map(str, distinct))[:5]) + (", …" if len(distinct) > 5 else "")
+        raise refuse(f"different {name} for different classes: {shown}", f"one {name}")
     return distinct.pop()
 
 
 def _parameters(model: Any, classes: NDArray[Any]) -> dict[str, Any]:
     cross_validated = hasattr(model, "C_")
     C = float(_single(model.C_, "C_") if cross_validated else model.C)
+    if math.isnan(C) or (math.isinf(C) and C < 0):  # inf is a fit without a penalty
+        raise refuse(f"C of {C}", "a positive number")
     l1_ratio = (
         _single(model.l1_ratio_, "l1_ratio_")
         if cross_validated and hasattr(model, "l1_ratio_")

@@ -9,19 +9,20 @@ import struct
 import time
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import json, score
+from . import accelerator, json, score
 from .config import MAX_CONFIG_BYTES, Config, check_agreement, parse_config
 from .errors import FormatError, InputError, mismatch
 from .npy import Arrays, read_arrays
 from .zip import MAX_NPZ_BYTES, read_members
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sklearn.linear_model import LogisticRegression
 
     from .hub import Pushed, Source
@@ -50,7 +51,8 @@ class Head:
 
     source: Source | None = None
 
-    def __init__(self, config: Config, arrays: Arrays, npz_sha256: str) -> None:
+    def __init__(self, config: Config, arrays: Arrays, npz: bytes, npz_sha256: str) -> None:
+        self._npz = npz  # the arrays are views of it
         self._decision = config.decision
         self._intercept = arrays.intercept.astype(np.float64)
         self.coef = arrays.coef
@@ -95,12 +97,13 @@ class Head:
         X is (m, n_features_in) of float32 or float64; lists and integers are taken as float64.
         Raises InputError: INPUT_DTYPE, INPUT_SHAPE, INPUT_NONFINITE, DECISION_NONFINITE.
         """
-        z = self._score(X)
+        z, _ = self._score(X)
         return z[:, 0] if self.link == "logistic" else z
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Probabilities, shape (m, k), columns in the order of `classes`. Raises as `decision_function`."""
-        return score.probabilities(self._score(X), self.link)
+        z, p = self._score(X)
+        return score.probabilities(z, self.link) if p is None else p
 
     def predict(self, X: ArrayLike, threshold: float | None = None, assay_type: str | None = None) -> NDArray[Any]:
         """Labels, shape (m,), members of `classes`.
@@ -114,9 +117,9 @@ class Head:
         self, X: ArrayLike, threshold: float | None = None, assay_type: str | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[Any]]:
         """Decisions (m, rows), probabilities (m, k) and labels (m,) in one pass. Raises as `predict`."""
-        z = self._score(X)
-        in_force = self.threshold_in_force(threshold, assay_type)
-        return z, score.probabilities(z, self.link), self._labels(z, in_force)
+        z, p = self._score(X)
+        p = score.probabilities(z, self.link) if p is None else p
+        return z, p, self._labels(z, self.threshold_in_force(threshold, assay_type))
 
     def to_sklearn(self) -> LogisticRegression:
         """A fitted scikit-learn LogisticRegression with these arrays and parameters (needs scikit-learn)."""
@@ -136,16 +139,29 @@ class Head:
 
         return push_to_hub(self, repository, **options)
 
-    def _score(self, X: ArrayLike) -> NDArray[np.float64]:
+    @cached_property
+    def _accelerated(self) -> accelerator.Scorer | None:
+        return accelerator.scorer(self._npz, self._config)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_accelerated"}
+
+    def _score(self, X: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Decisions (m, rows) and, where they are at hand already, probabilities (m, k)."""
         x = _matrix(X, self.n_features_in)
+        if self._accelerated is not None:
+            scored = accelerator.score(self._accelerated, x, len(self.coef), len(self.classes))
+            if scored is not None:
+                return scored
         z = score.decisions(x, self.coef, self._intercept)
-        finite = np.isfinite(z).all(axis=1)
-        if not finite.all():
-            row = int(np.argmin(finite))
+        # A value that is not finite makes each sum not finite that it enters: finite decisions are of finite inputs.
+        if not np.isfinite(z).all():
+            _check_finite(x)
+            row = int(np.argmin(np.isfinite(z).all(axis=1)))
             raise InputError(
                 "DECISION_NONFINITE", f"/{row}", "found a decision that overflows binary64, expected a finite one"
             )
-        return z
+        return z, None
 
     def _labels(self, z: NDArray[np.float64], threshold: float) -> NDArray[Any]:
         if self.link == "softmax":
@@ -176,7 +192,7 @@ class Head:
 
 
 def _matrix(X: ArrayLike, features: int) -> NDArray[np.floating]:
-    """X as a checked (m, features) array of float32 or float64 (P1)."""
+    """X as an (m, features) array of float32 or float64 (P1); whether its values are finite is seen by the decisions."""
     try:
         x = np.asarray(X)
     except ValueError:
@@ -189,11 +205,15 @@ def _matrix(X: ArrayLike, features: int) -> NDArray[np.floating]:
     if x.ndim != 2 or x.shape[1] != features:
         hint = "; pass one row as X.reshape(1, -1)" if x.ndim == 1 else ""
         raise InputError("INPUT_SHAPE", "X", f"found shape {x.shape}, expected (rows, {features}){hint}")
+    return x
+
+
+def _check_finite(x: NDArray[np.floating]) -> None:
+    """P1. Raises InputError INPUT_NONFINITE."""
     finite = np.isfinite(x)
     if not finite.all():
-        row, column = divmod(int(np.argmin(np.ravel(finite))), features)
+        row, column = divmod(int(np.argmin(np.ravel(finite))), x.shape[1])
         raise InputError("INPUT_NONFINITE", f"/{row}/{column}", f"found {x[row, column]}, expected a finite value")
-    return x
 
 
 def from_bytes(npz: bytes, config: bytes, *, require_verified: bool = False) -> Head:
@@ -201,19 +221,17 @@ def from_bytes(npz: bytes, config: bytes, *, require_verified: bool = False) -> 
 
     Raises FormatError.
     """
-    if len(config) > MAX_CONFIG_BYTES:
-        raise mismatch("FILE_SIZE", "config", f"{len(config)} bytes", f"at most {MAX_CONFIG_BYTES}")
-    if len(npz) > MAX_NPZ_BYTES:
-        raise mismatch("FILE_SIZE", "npz", f"{len(npz)} bytes", f"at most {MAX_NPZ_BYTES}")
+    for word, data, most in (("config", config, MAX_CONFIG_BYTES), ("npz", npz, MAX_NPZ_BYTES)):
+        if len(data) > most:
+            raise mismatch("FILE_SIZE", word, f"more than {most} bytes", f"at most {most}")
     parsed = parse_config(bytes(config))
-    if require_verified and parsed.version[0] == 0:
-        raise FormatError(
-            "NOT_VERIFIED", "/format", "found version 0, which has no digests, expected a verified artifact"
-        )
     digest = hashlib.sha256(npz).hexdigest()
     if parsed.version[0] and digest != parsed.members["npz_sha256"]:
         raise mismatch("NPZ_DIGEST", "/npz_sha256", digest, parsed.members["npz_sha256"])
-    return _assemble(parsed, bytes(npz), digest)
+    head = _assemble(parsed, bytes(npz), digest)
+    if require_verified and not head.verified:
+        raise mismatch("NOT_VERIFIED", "/format", "version 0, which has no digests", "a verified artifact")
+    return head
 
 
 def _assemble(parsed: Config, npz: bytes, digest: str) -> Head:
@@ -222,7 +240,7 @@ def _assemble(parsed: Config, npz: bytes, digest: str) -> Head:
     if major:
         check_agreement(parsed.members, len(arrays.coef), arrays.n_features_in, arrays.classes)
     score.check_environment()
-    head = Head(parsed, arrays, digest)
+    head = Head(parsed, arrays, npz, digest)
     if major:
         _check_self_test(head, parsed.members)
         head.verified = True
@@ -266,9 +284,11 @@ def _self_test_records(
     inputs = score.self_test_inputs(coef.shape[1], struct.unpack(">8I", digest))
     z = np.concatenate([score.decisions(x, coef, intercept.astype(np.float64)) for x in inputs])
     finite = np.asarray(np.isfinite(z).all(axis=1))
-    p = score.probabilities(np.where(finite[:, None], z, 0.0), config["link"])
+    # Record by record where there are many classes: the working arrays and digits of all eight would take megabytes.
+    parts = np.array_split(np.where(finite[:, None], z, 0.0), score.SELF_TESTS if z.size > 4096 else 1)
+    p = np.concatenate([score.probabilities(part, config["link"]) for part in parts])
     for j in range(score.SELF_TESTS):
-        yield {"decision": score.bits(z[j]), "probability": score.bits(p[j])}
+        yield {"decision": score.bits(z[j : j + 1]), "probability": score.bits(p[j : j + 1])}
 
 
 def _check_self_test(head: Head, members: Mapping[Any, Any]) -> None:
@@ -284,32 +304,52 @@ def _check_self_test(head: Head, members: Mapping[Any, Any]) -> None:
 
 def pair_paths(artifact: str | os.PathLike[str]) -> tuple[Path, Path]:
     """The NPZ and config paths of `PATH/NAME`, `PATH/NAME.npz` or `PATH/NAME_config.json` (R1)."""
+    from pathlib import Path
+
+    npz_name, config_name = _pair_names(artifact)
+    return Path(npz_name), Path(config_name)
+
+
+def _pair_names(artifact: str | os.PathLike[str]) -> tuple[str, str]:
+    """As `pair_paths`, in text: loading does without pathlib, whose import takes longer than all checks together."""
     text = os.fsdecode(artifact)
     name = text.removesuffix(".npz") if text.endswith(".npz") else text.removesuffix("_config.json")
-    return Path(f"{name}.npz"), Path(f"{name}_config.json")
+    return f"{name}.npz", f"{name}_config.json"
 
 
-def read_file(path: Path, word: str, most: int) -> bytes:
-    """The bytes of one regular file, refused before it is read when it is too large.
-
-    Raises FormatError FILE_UNREADABLE, FILE_SIZE.
-    """
+def read_start(path: str | Path, word: str, most: int) -> bytes:
+    """The bytes of one regular file, or of a larger one the first `most` + 1. Raises FormatError FILE_UNREADABLE."""
     try:
-        # Asked before opening: opening a named pipe would wait for a writer.
-        regular = stat.S_ISREG(path.stat().st_mode)
-        data = b""
-        if regular:
-            with path.open("rb") as file:
-                # The size of the file that is open: the one that was asked above may have been replaced since.
-                data = file.read(min(os.fstat(file.fileno()).st_size, most) + 1)
+        with open(path, "rb", opener=_open_at_once) as file:
+            status = os.fstat(file.fileno())
+            if stat.S_ISREG(status.st_mode) and os.path.basename(path) not in (".npz", "_config.json"):
+                return file.read(min(status.st_size, most) + 1)
     except (OSError, ValueError) as fault:  # ValueError: a path with U+0000
         reason = getattr(fault, "strerror", None) or fault
         raise FormatError("FILE_UNREADABLE", word, f"found no readable file {path} ({reason}), expected one") from None
-    if not regular or path.name in (".npz", "_config.json"):
-        raise FormatError("FILE_UNREADABLE", word, f"found {path}, which is no regular file with a name, expected one")
+    raise FormatError("FILE_UNREADABLE", word, f"found {path}, which is no regular file with a name, expected one")
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Opening a named pipe would wait for a writer (R1)."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def read_file(path: Path, word: str, most: int) -> bytes:
+    """The bytes of one regular file of at most `most`. Raises FormatError FILE_UNREADABLE, FILE_SIZE."""
+    data = read_start(path, word, most)
     if len(data) > most:
         raise FormatError("FILE_SIZE", word, f"found more than {most} bytes, expected at most {most}")
     return data
+
+
+def read_pair(npz_path: str | Path, config_path: str | Path) -> tuple[bytes, bytes]:
+    """The bytes of the NPZ and the config, each once, sizes not judged: `from_bytes` does (R1, R2).
+
+    Raises FormatError FILE_UNREADABLE.
+    """
+    config = read_start(config_path, "config", MAX_CONFIG_BYTES)
+    return read_start(npz_path, "npz", MAX_NPZ_BYTES), config
 
 
 def load(artifact: str | os.PathLike[str], *, require_verified: bool = False) -> Head:
@@ -318,19 +358,18 @@ def load(artifact: str | os.PathLike[str], *, require_verified: bool = False) ->
     Where the digest says that the NPZ is not the config's, both files are read again, up to three times, since a
     writer may be between them. Raises FormatError.
     """
-    paths = pair_paths(artifact)
     try:
-        return load_pair(*paths, require_verified=require_verified)
+        return load_pair(*_pair_names(artifact), require_verified=require_verified)
     except FormatError as fault:
         from .pair_files import left_by_a_save
 
-        if fault.code not in ("NPZ_DIGEST", "FILE_UNREADABLE") or not left_by_a_save(*paths):
+        if fault.code not in ("NPZ_DIGEST", "FILE_UNREADABLE") or not left_by_a_save(*pair_paths(artifact)):
             raise
         remedy = f"a save was interrupted: plmhead repair {os.fsdecode(artifact)}"
         raise FormatError(fault.code, fault.where, fault.message, remedy) from None
 
 
-def load_pair(npz_path: Path, config_path: Path, *, require_verified: bool = False) -> Head:
+def load_pair(npz_path: str | Path, config_path: str | Path, *, require_verified: bool = False) -> Head:
     """As `load`, from the paths of the two files."""
     for pause in PAUSES:
         try:
@@ -342,7 +381,5 @@ def load_pair(npz_path: Path, config_path: Path, *, require_verified: bool = Fal
     return _load_once(npz_path, config_path, require_verified)
 
 
-def _load_once(npz_path: Path, config_path: Path, require_verified: bool) -> Head:
-    config = read_file(config_path, "config", MAX_CONFIG_BYTES)
-    npz = read_file(npz_path, "npz", MAX_NPZ_BYTES)
-    return from_bytes(npz, config, require_verified=require_verified)
+def _load_once(npz_path: str | Path, config_path: str | Path, require_verified: bool) -> Head:
+    return from_bytes(*read_pair(npz_path, config_path), require_verified=require_verified)

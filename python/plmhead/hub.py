@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from . import __version__
 from .config import MAX_CONFIG_BYTES
 from .edit import _WRITTEN_BY_SEAL
 from .errors import FormatError, InputError, mismatch
-from .head import Head, from_bytes, load, pair_paths, read_file
+from .head import Head, from_bytes, load, pair_paths, read_file, read_pair
 from .hub_errors import MAIN, translated
 from .pair_files import write_pair
 from .whole_file import replaced
@@ -166,8 +167,10 @@ def save_pretrained(artifact: Artifact, directory: str | os.PathLike[str], *, ca
     """Writes a folder as a model repository has it: model.npz, model_config.json and README.md; the folder's path.
 
     artifact: a head, PATH/NAME, or such a folder. card: the text of README.md; without it the one beside a pair called `model`, else
-    one that is there stays, else one is made of the head. The signature of a pair called `model` goes along: it signs that name.
-    Raises FormatError for an invalid pair, and for version 0, InputError OUTPUT, HUB_PICKLE.
+    one that is there stays, with a warning where it does not name this pair's digest, else one is made of the head. The signature of a
+    pair called `model` goes along: it signs that name. One of an earlier pair is removed.
+    Raises FormatError for an invalid pair, and for version 0, InputError OUTPUT, HUB_PICKLE, METADATA for a link in place of a card or a
+    signature and for a head of a later version.
     """
     head, files = read_artifact(artifact)
     folder = Path(directory)
@@ -179,6 +182,10 @@ def save_pretrained(artifact: Artifact, directory: str | os.PathLike[str], *, ca
         files[CARD] = card.encode("utf-8")
     elif CARD not in files and not (folder / CARD).exists():
         files[CARD] = readme(head, files).encode("utf-8")
+    elif CARD not in files:
+        _warn_of_card(folder / CARD, head.npz_sha256)
+    if SIGNATURE not in files:
+        _remove(folder / SIGNATURE)
     write_pair(folder / NPZ, folder / CONFIG, files.pop(NPZ), files.pop(CONFIG))
     for name, data in files.items():
         try:
@@ -187,6 +194,22 @@ def save_pretrained(artifact: Artifact, directory: str | os.PathLike[str], *, ca
         except OSError as fault:
             raise InputError("OUTPUT", str(folder / name), f"cannot be written ({fault.strerror})") from None
     return folder
+
+
+def _warn_of_card(path: Path, npz_sha256: str) -> None:
+    with contextlib.suppress(FormatError):  # a card that cannot be read names nothing
+        if npz_sha256.encode() in read_file(path, CARD, _MAX_CARD_BYTES):
+            return
+    message = f"{path} stays, and does not name the pair that is beside it now ({npz_sha256}): write it anew, or remove it and save again"
+    warnings.warn(message, stacklevel=3)
+
+
+def _remove(path: Path) -> None:
+    """Of an earlier pair, before the new one is there: a signature of other files is worse than none."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as fault:
+        raise InputError("OUTPUT", str(path), f"cannot be removed ({fault.strerror})") from None
 
 
 def push_to_hub(
@@ -208,7 +231,7 @@ def push_to_hub(
     one is made of the head. A signature of an earlier pair is removed in the same commit. create_pr: propose instead of commit.
 
     Raises FormatError for an invalid pair, and for version 0; InputError HUB_NAME, HUB_REPOSITORY, HUB_REVISION, HUB_ACCESS, HUB_CONFLICT,
-    HUB_UNREACHABLE, HUB_PICKLE, METADATA for a card that the hub does not take; ImportError without plmhead[hub].
+    HUB_UNREACHABLE, HUB_PICKLE, METADATA for a card that the hub does not take, and as `save_pretrained`; ImportError without plmhead[hub].
     """
     hub, name = library(), _repository(repository)
     if "/" not in name:
@@ -316,21 +339,39 @@ def read_artifact(artifact: Artifact) -> tuple[Head, dict[str, bytes]]:
     path = Path(artifact) / NAME if os.path.isdir(artifact) else Path(artifact)
     _refuse_pickle([path.name], str(path))
     npz_path, config_path = pair_paths(path)
-    files = {CONFIG: read_file(config_path, "config", MAX_CONFIG_BYTES), NPZ: read_file(npz_path, "npz", MAX_NPZ_BYTES)}
-    head = from_bytes(files[NPZ], files[CONFIG], require_verified=True)
+    npz, config = read_pair(npz_path, config_path)
+    head = from_bytes(npz, config, require_verified=True)
+    files = {CONFIG: config, NPZ: npz}
     if npz_path.name == NPZ:
         for name in (SIGNATURE, CARD):
             if (npz_path.parent / name).exists():
-                files[name] = read_file(npz_path.parent / name, name, _MAX_CARD_BYTES)
+                files[name] = read_file(_own(npz_path.parent / name), name, _MAX_CARD_BYTES)
     return head, files
+
+
+def _own(path: Path) -> Path:
+    """The file, if it is none of somewhere else: these are published as they are. The hub's cache links to its blobs."""
+    blobs = path.parent.parent.parent / "blobs"
+    in_cache = path.parent.parent.name == "snapshots" and path.resolve().parent == blobs.resolve()
+    if path.is_symlink() and not in_cache:
+        found = "found a link, expected the file itself: it is published with the pair"
+        raise InputError(
+            "METADATA", str(path), found, "put a copy of what the link leads to in its place, if that may be published"
+        )
+    return path
 
 
 def _rebuilt(head: Head) -> tuple[Head, dict[str, bytes]]:
     """The bytes of a head in memory: those of its file, where plmhead wrote that."""
-    from .writer import build
+    from .writer import FORMAT_VERSION, build
 
     if not head.verified:
         raise FormatError("NOT_VERIFIED", "/format", "found version 0, expected version 1, which has digests")
+    if head.format_version != FORMAT_VERSION:
+        found = (
+            f"found version {head.format_version}, expected {FORMAT_VERSION}: what a later version adds would be lost"
+        )
+        raise InputError("METADATA", "/format_version", found, "name the files in place of the head: PATH/NAME")
     members = {name: value for name, value in head.config.items() if name not in _WRITTEN_BY_SEAL}
     golden = head.config.get("golden")
     built = build(members, head.coef, head.intercept, head.classes, head.n_iter, golden=golden)

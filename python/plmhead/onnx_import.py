@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,19 +51,41 @@ _GRAMMAR: dict[tuple[str, ...], tuple[str, ...]] = {
     **{("ZipMap", role): ("probabilities",) for role in ("scores", "probabilities")},
 }
 _MAY_REPEAT = ("label", "probabilities")
-#: The attributes that a node may have, and their values where these decide what it computes; None: read below.
-_ATTRIBUTES: dict[str, dict[str, tuple[Any, ...] | None]] = {
-    "Scaler": {"offset": None, "scale": None},
-    "LinearClassifier": dict.fromkeys(
-        ("coefficients", "intercepts", "classlabels_ints", "classlabels_strings", "multi_class", "post_transform")
-    ),
-    "Normalizer": {"norm": (b"L1",)},
-    "Softmax": {"axis": (-1, 1)},
-    "ReduceSum": {"keepdims": (1,), "axes": ([1],)},
-    "ArgMax": {"axis": (1,), "keepdims": (0, 1), "select_last_index": (0,)},
-    "Cast": {"to": None},
-    "ZipMap": {"classlabels_int64s": None, "classlabels_strings": None},
+
+
+class _Attribute(NamedTuple):
+    """The type that skl2onnx writes, the values where these decide what is computed, and whether leaving it out says something else."""
+
+    type: int
+    values: tuple[Any, ...] | None = None
+    required: bool = False
+
+
+_INT, _STRING, _FLOATS, _INTS, _STRINGS = 2, 3, 6, 7, 8  # of onnx.AttributeProto
+_INT64, _DOUBLE = 7, 11  # of onnx.TensorProto
+#: The attributes that a node may have.
+_ATTRIBUTES: dict[str, dict[str, _Attribute]] = {
+    "Scaler": {"offset": _Attribute(_FLOATS, required=True), "scale": _Attribute(_FLOATS, required=True)},
+    "LinearClassifier": {
+        "coefficients": _Attribute(_FLOATS, required=True),
+        "intercepts": _Attribute(_FLOATS, required=True),
+        "classlabels_ints": _Attribute(_INTS),
+        "classlabels_strings": _Attribute(_STRINGS),
+        "multi_class": _Attribute(_INT, (0, 1)),
+        "post_transform": _Attribute(_STRING, required=True),
+    },
+    "Normalizer": {"norm": _Attribute(_STRING, (b"L1",), required=True)},
+    "Softmax": {"axis": _Attribute(_INT, (-1, 1))},
+    "ReduceSum": {"keepdims": _Attribute(_INT, (1,)), "axes": _Attribute(_INTS, ([1],))},
+    "ArgMax": {
+        "axis": _Attribute(_INT, (1,), required=True),
+        "keepdims": _Attribute(_INT, (0, 1)),
+        "select_last_index": _Attribute(_INT, (0,)),
+    },
+    "Cast": {"to": _Attribute(_INT, (_INT64, _DOUBLE), required=True)},
+    "ZipMap": {"classlabels_int64s": _Attribute(_INTS), "classlabels_strings": _Attribute(_STRINGS)},
 }
+_AS_WRITTEN = "expected it as skl2onnx writes it"
 #: The constants that say how, not what, is computed.
 _CONSTANTS = {"ReduceSum": [1], "Reshape": [-1]}
 _ML = ("Scaler", "LinearClassifier", "Normalizer", "ArrayFeatureExtractor", "ZipMap")
@@ -182,13 +204,20 @@ class _Graph:
         allowed, where = _ATTRIBUTES.get(node.op_type, {}), node.name or node.op_type
         found: dict[str, Any] = {}
         for attribute in node.attribute:
-            plain = attribute.type in _PLAIN and attribute.name in allowed and attribute.name not in found
+            name, due = attribute.name, allowed.get(attribute.name)
+            plain = attribute.type in _PLAIN and not attribute.ref_attr_name  # which belongs into functions
             value = self.onnx.helper.get_attribute_value(attribute) if plain else None
-            values = allowed.get(attribute.name)
-            if not plain or (values is not None and value not in values):
-                message = f"found the attribute {attribute.name} = {str(value)[:40]}, expected it as skl2onnx writes it"
-                raise InputError("ONNX_NODE", where, message)
-            found[attribute.name] = value
+            typed = plain and due is not None and attribute.type == due.type and name not in found
+            if due is None or not typed or (due.values is not None and value not in due.values):
+                raise InputError("ONNX_NODE", where, f"found the attribute {name} = {str(value)[:40]}, {_AS_WRITTEN}")
+            found[name] = value
+        required = {name for name, due in allowed.items() if due.required}
+        if node.op_type == "ReduceSum" and len(node.input) == 1:  # from operator set 13 on an input says it
+            required.add("axes")
+        elif node.op_type == "ReduceSum" and "axes" in found:
+            raise InputError("ONNX_NODE", where, f"found the axes twice, {_AS_WRITTEN}")
+        for name in sorted(required - found.keys()):
+            raise InputError("ONNX_NODE", where, f"found no attribute {name}, {_AS_WRITTEN}")
         return found
 
     def constant(self, role: str, place: int = 1) -> NDArray[Any]:
@@ -223,6 +252,9 @@ class _Graph:
         due = self.onnx.TensorProto.STRING if texts else self.onnx.TensorProto.INT64
         if types.keys() - {"scores"} - {"probabilities"} != {"label"} or len(graph.output) != 2:
             raise _form("other outputs than label and probabilities")
+        casts = {self._attributes(node)["to"] for node in graph.node if node.op_type == "Cast"}
+        if _DOUBLE in casts and not all(type(label) is int and abs(label) <= 2**53 for label in self.classes):
+            raise _form("labels that a double does not hold")
         if types["label"] != due or not (texts or all(type(label) is int for label in self.classes)):
             raise _form("labels that are neither int64 nor strings")
         for node in graph.node:
@@ -234,8 +266,8 @@ class _Graph:
                 )
 
 
-#: FLOAT, INT, STRING, FLOATS, INTS, STRINGS: no tensors and no graphs.
-_PLAIN = (1, 2, 3, 6, 7, 8)
+#: With FLOAT, those that hold no tensors and no graphs.
+_PLAIN = (1, _INT, _STRING, _FLOATS, _INTS, _STRINGS)
 
 
 def _producer(model: Any) -> str:
@@ -251,7 +283,10 @@ def _linear(graph: _Graph) -> tuple[NDArray[np.floating], NDArray[np.floating], 
         bias = np.array(given.get("intercepts", []), dtype=np.float32)
         link = {b"LOGISTIC": "logistic", b"SOFTMAX": "softmax"}.get(given.get("post_transform", b"NONE"))
     else:
-        matrix, bias = graph.constant("product"), graph.constant("raw").reshape(-1)
+        matrix, bias = graph.constant("product"), graph.constant("raw")
+        if bias.shape not in ((bias.size,), (1, bias.size)):
+            raise _form(f"intercepts of shape {bias.shape}")
+        bias = bias.reshape(-1)
         flat = matrix.T.reshape(-1) if matrix.ndim == 2 else matrix.reshape(-1)[:0]
         link = "logistic" if "scores" in graph.made_by else "softmax"
     k = len(graph.classes)

@@ -9,39 +9,21 @@ completes.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import re
 import shutil
-import sys
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from .config import MAX_CONFIG_BYTES, parse_config
 from .errors import FormatError, InputError
+from .file_lock import acquire, release
 from .head import read_file
-from .whole_file import beside, new_token
+from .whole_file import as_readable_as, beside, flush_folder, new_token, opened_folder
 
 #: How long a writer waits for another one of the same pair, in seconds.
 LOCK_SECONDS = 30.0
-_POLL_SECONDS = 0.02
-#: What a file system says that has no locks; two writers at once are then not kept apart.
-_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
-#: What a file system says that flushes no folders.
-_NO_FLUSH = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF}
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(descriptor: int) -> None:
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def write_pair(npz_path: Path, config_path: Path, npz: bytes, config: bytes) -> None:
@@ -64,7 +46,7 @@ def locked(npz_path: Path) -> Iterator[None]:
         raise InputError("OUTPUT", str(npz_path), "found a folder, expected PATH/NAME")
     path = npz_path.with_name(f".{npz_path.stem}.lock")
     try:
-        descriptor = _acquire(path)
+        descriptor = acquire(path, LOCK_SECONDS)
     except TimeoutError:
         found = f"found another writer at work for {LOCK_SECONDS:g} seconds, expected it to end (it holds {path.name})"
         raise InputError("OUTPUT", str(npz_path), found, "wait for it, or end it") from None
@@ -73,60 +55,7 @@ def locked(npz_path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        _release(path, descriptor)
-
-
-def _acquire(path: Path) -> int:
-    deadline = time.monotonic() + LOCK_SECONDS
-    while True:
-        descriptor = _open_lock(path)
-        try:
-            if _holds(path, descriptor):
-                return descriptor
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        time.sleep(_POLL_SECONDS)
-
-
-def _open_lock(path: Path) -> int:
-    flags = os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-    try:
-        return os.open(path, os.O_RDWR | flags, 0o666)
-    except PermissionError:
-        # Another user's, left in a shared folder; most file systems lock what is open for reading too.
-        return os.open(path, os.O_RDONLY | flags, 0o666)
-
-
-def _holds(path: Path, descriptor: int) -> bool:
-    """Tries once. The writer before may have removed the file while this one opened it: then the lock is on nothing."""
-    try:
-        _try_lock(descriptor)
-    except (BlockingIOError, PermissionError):
-        return False
-    except OSError as fault:
-        if fault.errno not in _NO_LOCKS:
-            raise
-    try:
-        return os.path.samestat(os.stat(path, follow_symlinks=False), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
-
-
-def _release(path: Path, descriptor: int) -> None:
-    """Removes the file while the lock holds, so that no other writer's is removed; Windows removes no open file."""
-    with contextlib.suppress(OSError):
-        if sys.platform == "win32":
-            os.close(descriptor)
-            path.unlink()
-        else:
-            try:
-                path.unlink()
-            finally:
-                os.close(descriptor)
+        release(path, descriptor)
 
 
 class _Step(NamedTuple):
@@ -147,13 +76,13 @@ def replace_pair(npz_path: Path, config_path: Path, npz: bytes, config: bytes) -
             _Step(path, beside(path, token, "tmp"), beside(path, token, "old"), exists(path))
             for path in (npz_path, config_path)
         ]
-        with _opened_folder(npz_path.parent) as folder:
+        with opened_folder(npz_path.parent) as folder:
             for step, data in zip(steps, (npz, config), strict=True):
-                _write_whole(step.temporary, data)
+                _write_whole(step.temporary, data, step.target)
             for step in steps:
                 if step.existed:
                     _back_up(step.target, step.backup)
-            _flush_folder(folder)  # a rename must not reach the disk before the names of the backups
+            flush_folder(folder)  # a rename must not reach the disk before the names of the backups
             _replace(steps[::-1] if _takes_any_npz(config_path) else steps, folder)
     except _NotPutBackError as fault:
         reason = f"cannot be written, and the earlier files cannot be put back ({fault}); they are in {extra[1]}"
@@ -196,8 +125,8 @@ def output_error(npz_path: Path, fault: Exception) -> InputError:
     return InputError("OUTPUT", str(npz_path), f"cannot be written ({reason}); expected a writable folder")
 
 
-def _write_whole(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:
+def _write_whole(path: Path, data: bytes, target: Path) -> None:
+    with open(path, "xb", opener=as_readable_as(target)) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -232,13 +161,13 @@ def _replace(steps: list[_Step], folder: int | None) -> None:
     try:
         for step in steps:
             os.replace(step.temporary, step.target)
-        _flush_folder(folder)
+        flush_folder(folder)
     except BaseException:
         faults = [fault for step in reversed(steps) if (fault := _put_back(step))]
         if faults:
             raise _NotPutBackError(str(faults[0])) from None
         with contextlib.suppress(OSError):
-            _flush_folder(folder)
+            flush_folder(folder)
         raise
 
 
@@ -263,28 +192,3 @@ def exists(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-@contextlib.contextmanager
-def _opened_folder(folder: Path) -> Iterator[int | None]:
-    """A descriptor to flush the folder by; None where the platform opens none, or this user may not read it."""
-    descriptor = None
-    if hasattr(os, "O_DIRECTORY"):
-        with contextlib.suppress(PermissionError):
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield descriptor
-    finally:
-        if descriptor is not None:
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
-
-
-def _flush_folder(descriptor: int | None) -> None:
-    if descriptor is None:
-        return
-    try:
-        os.fsync(descriptor)
-    except OSError as fault:
-        if fault.errno not in _NO_FLUSH:
-            raise

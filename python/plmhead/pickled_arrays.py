@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,10 @@ _DTYPE = re.compile(r"f[248]|[iu][1248]|b1|O8|U[1-9][0-9]{0,3}")
 
 #: What a list, a key or an array of objects may hold.
 Scalar = (str, bool, int, float, np.generic, type(None))
+
+
+#: Takes the bytes of an array from what a file may use, before it is made; raises where they are not left.
+Spend = Callable[[int], None]
 
 
 class Misfit(Exception):  # noqa: N818
@@ -49,18 +54,17 @@ class Array:
 
     value: NDArray[Any] | None = None
 
-    def build(self, state: Any) -> int:
-        """Takes numpy's state: version, shape, dtype, order, data; the length of the data. Raises Misfit."""
+    def build(self, state: Any, spend: Spend) -> None:
+        """Takes numpy's state: version, shape, dtype, order, data. Raises Misfit."""
         if self.value is not None or not isinstance(state, tuple) or len(state) != 5:
             raise Misfit("a state that is no first state of an array", "version, shape, dtype, order, data")
         _version, shape, dtype, fortran, data = state
         if not isinstance(dtype, Dtype):
             raise Misfit("an array without a dtype", "one")
-        self.value = filled(data, dtype, shape, "F" if fortran is True else "C")
-        return len(data)
+        self.value = filled(data, dtype, shape, "F" if fortran is True else "C", spend)
 
 
-def filled(data: Any, dtype: Dtype, shape: Any, order: Any) -> NDArray[Any]:
+def filled(data: Any, dtype: Dtype, shape: Any, order: Any, spend: Spend) -> NDArray[Any]:
     """The array of bytes, or of a list of objects, after its shape was checked against them. Raises Misfit."""
     if dtype.value is None or order not in ("C", "F"):
         raise Misfit("an array of unknown type or order", "both before the data")
@@ -69,6 +73,7 @@ def filled(data: Any, dtype: Dtype, shape: Any, order: Any) -> NDArray[Any]:
         raise Misfit("an array without its data", "bytes, or a list of objects")
     if len(data) != wanted * (1 if dtype.value.hasobject else dtype.value.itemsize):
         raise Misfit("an array of another length", f"{wanted} values of {dtype.value}")
+    spend(wanted * dtype.value.itemsize)  # before it is looked through: a file can use the same data many times
     if isinstance(data, list):
         return _objects(data).reshape(shape, order="F" if order == "F" else "C")
     array = np.ndarray(shape, dtype.value, data, order="F" if order == "F" else "C")

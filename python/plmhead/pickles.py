@@ -25,6 +25,7 @@ from .unpickle import FIELD_CLASSIFIERS, FIELD_STRATEGIES, MAX_BYTES, OWN_CLASSI
 from .writer import Saved, save_fitted
 
 SUFFIXES = (".pkl", ".pickle", ".joblib", ".onnx")
+MAX_STEPS = 16
 _NUMBER = (int, float, np.integer, np.floating)
 
 #: The attributes that are read, with the kinds of dtype that an array may have.
@@ -177,6 +178,8 @@ def _attributes(instance: Instance) -> SimpleNamespace:
 
 
 def _steps(steps: Any) -> list[Instance]:
+    if isinstance(steps, list) and len(steps) > MAX_STEPS:  # a file can name one step many times
+        raise refuse(f"a Pipeline of {len(steps)} steps", "StandardScaler and a logistic regression")
     parts = [step[1] for step in steps if isinstance(step, tuple) and len(step) == 2] if isinstance(steps, list) else []
     if not parts or len(parts) != len(steps) or not all(isinstance(part, Instance) for part in parts):
         raise refuse("a Pipeline without steps that are estimators", "StandardScaler and a logistic regression")

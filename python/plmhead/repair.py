@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from .config import MAX_CONFIG_BYTES, Config, parse_config
 from .errors import FormatError
-from .head import Head, from_bytes, load_pair, pair_paths, read_file
+from .head import Head, from_bytes, load_pair, pair_paths, read_file, read_pair
 from .pair_files import exists, left_by_a_save, leftovers, locked, output_error, remove, replace_pair, write_pair
 from .zip import MAX_NPZ_BYTES
 
@@ -52,10 +52,7 @@ class _Whole(NamedTuple):
         return self.config.writer is None, self.npz.writer is None, self.config.path.stat().st_mtime
 
     def read(self) -> tuple[bytes, bytes]:
-        return (
-            read_file(self.npz.path, "npz", MAX_NPZ_BYTES),
-            read_file(self.config.path, "config", MAX_CONFIG_BYTES),
-        )
+        return read_pair(self.npz.path, self.config.path)
 
 
 def repair(artifact: str | os.PathLike[str]) -> Repaired:

@@ -42,22 +42,23 @@ def type_name(value: Any) -> str:
 def pointer(place: Place, name: str | bytes | int) -> str:
     """RFC 6901: the pointer of a member."""
     name = str(name) if isinstance(name, int) else text_of(name)
-    return f"{_written(place)}/{name.replace('~', '~0').replace('/', '~1')}"
+    return f"{written(place)}/{name.replace('~', '~0').replace('/', '~1')}"
 
 
-def _written(place: Place) -> str:
+def written(place: Place) -> str:
+    """The pointer of a place."""
     return place if isinstance(place, str) else pointer(*place)
 
 
 def expect(value: Any, where: Place, *types: str) -> None:
     if _TYPE_NAMES[type(value)] not in types:
-        raise mismatch("FIELD_TYPE", _written(where), type_name(value), " or ".join(types))
+        raise mismatch("FIELD_TYPE", written(where), type_name(value), " or ".join(types))
 
 
 def require(condition: bool, value: Any, where: Place, expected: str) -> None:
     if not condition:
         found = text_of(value) if isinstance(value, bytes) else value
-        raise mismatch("FIELD_VALUE", _written(where), found, expected)
+        raise mismatch("FIELD_VALUE", written(where), found, expected)
 
 
 def one_of(*allowed: str) -> Rule:

@@ -19,6 +19,7 @@ LANES = 8
 SELF_TESTS = 8
 _BLOCK_VALUES = 2**17  # binary64 values a working buffer holds: small enough for the cache
 _PIECE_VALUES = 2**15  # of those that inputs and coefficients are widened to
+_SELF_TEST_VALUES = 2**16
 _ROWS = 512
 _NARROW = 512  # sums side by side below which a call a block costs more than the arithmetic
 
@@ -88,10 +89,10 @@ def _add_products(s: Floats, columns: Floats, weights: Floats, product: Floats) 
     columns = columns.reshape(blocks, LANES, inputs)
     if s.size < _NARROW:
         # accumulate is defined as one addition after the other; sum is not.
-        terms = np.empty((1 + blocks, *s.shape))
-        terms[0] = s
-        np.multiply(columns[:, None], weights.transpose(1, 0, 2, 3), out=terms[1:])
-        s[...] = np.add.accumulate(terms, axis=0)[-1]
+        terms = np.empty((*s.shape, 1 + blocks))
+        terms[..., 0] = s
+        np.multiply(columns.transpose(1, 2, 0), weights.transpose(0, 2, 3, 1), out=terms[..., 1:])
+        s[...] = np.add.accumulate(terms, axis=-1)[..., -1]
         return
     for block in range(blocks):
         np.multiply(columns[block], weights[:, block], out=product)
@@ -129,8 +130,10 @@ def _power_of_two(exponent: NDArray[np.int64]) -> Floats:
 
 
 def _scale(y: Floats, k: NDArray[np.int64]) -> Floats:
+    normal: Floats = y * _power_of_two(np.clip(k, -1021, 1023))
+    if not ((k < -1021) | (k == 1024)).any():
+        return normal
     largest = (y * 2.0) * 2.0**1023
-    normal = y * _power_of_two(np.clip(k, -1021, 1023))
     subnormal = (y * _power_of_two(np.clip(k + 1000, -1021, 1023))) * 2.0**-1000
     return np.where(k == 1024, largest, np.where(k >= -1021, normal, subnormal))
 
@@ -162,11 +165,19 @@ def probabilities(z: Floats, link: str) -> Floats:
 
 
 def self_test_inputs(features: int, seeds: Sequence[int]) -> Iterator[Floats]:
-    """E3: the eight inputs, one at a time, each of shape (1, features), from s_0 to s_7. Exact in binary64."""
-    i = np.arange(features, dtype=np.uint32)
-    for j, s in enumerate(np.array(seeds, dtype=np.uint32)):
-        residue = (np.uint32(8) * i + np.uint32(j) + s) * np.uint32(2_654_435_761)  # wraps
-        yield ((residue.astype(np.float64) - 2.0**31) / 2.0**31 * 2.0**j)[None]
+    """E3: the eight inputs from s_0 to s_7, in parts of shape (m, features): all at once, or one by one where they are large.
+
+    Exact in binary64.
+    """
+    # (8i + j + s_j) K - 2^31 as a signed word is 8iK + ((j + s_j) K + 2^31) that wraps: two steps an element instead of six.
+    k = 2_654_435_761
+    products = np.arange(features, dtype=np.uint32) * np.uint32(8 * k % 2**32)
+    words = np.array([((j + s) * k + 2**31) % 2**32 for j, s in enumerate(seeds)], dtype=np.uint32)[:, None]
+    scale = 2.0 ** np.arange(-31, SELF_TESTS - 31)[:, None]
+    rows = max(1, _SELF_TEST_VALUES // features)
+    for first in range(0, SELF_TESTS, rows):
+        part = slice(first, first + rows)
+        yield (products + words[part]).view(np.int32) * scale[part]
 
 
 def bits(values: Floats) -> list[str]:

@@ -24,9 +24,16 @@ MAX_RESIDUES = 1022
 
 ASCII_SPACE = " \t\n\r\v\f"
 _FOREIGN = re.compile(f"[^{RESIDUES}X{RESIDUES.lower()}x]")
-_ID_OF_BYTE = np.zeros(256, dtype=np.int64)
+#: Token ids by the byte of a letter; 0 for bytes that no normalised sequence holds.
+ID_OF_BYTE = np.zeros(256, dtype=np.uint8)
 for _letter in RESIDUES + "X":
-    _ID_OF_BYTE[ord(_letter)] = ALPHABET.index(_letter)
+    ID_OF_BYTE[ord(_letter)] = ALPHABET.index(_letter)
+
+
+class SequenceError(InputError):
+    """A sequence that the embedding contract refuses; `position` is that of a character which is no residue, from 1, or None."""
+
+    position: int | None = None
 
 
 def normalise(text: str, where: str = "sequence", too_long: str = "error") -> str:
@@ -35,7 +42,7 @@ def normalise(text: str, where: str = "sequence", too_long: str = "error") -> st
     Only the end of a sequence is ever cut, and only when `too_long` is "truncate". `where` names the sequence in an
     error, for example "/3" or "heavy.csv". Positions count from 1, after the white space is stripped.
 
-    Raises InputError: SEQUENCE_EMPTY, SEQUENCE_LETTER, SEQUENCE_LENGTH; ENCODER for another `too_long`.
+    Raises SequenceError, an InputError: SEQUENCE_EMPTY, SEQUENCE_LETTER, SEQUENCE_LENGTH; InputError ENCODER for another `too_long`.
 
     >>> normalise(" evqlv\\n")
     'EVQLV'
@@ -43,13 +50,13 @@ def normalise(text: str, where: str = "sequence", too_long: str = "error") -> st
     check_too_long(too_long)
     stripped = text.strip(ASCII_SPACE)
     if not stripped:
-        raise InputError("SEQUENCE_EMPTY", where, "found no residue, expected at least one")
+        raise SequenceError("SEQUENCE_EMPTY", where, "found no residue, expected at least one")
     # Before upper(): it maps letters outside ASCII onto amino acids (U+017F to S, U+0131 to I).
     foreign = _FOREIGN.search(stripped)
     if foreign:
         raise _foreign_letter(where, foreign.group(), foreign.start() + 1)
     if len(stripped) > MAX_RESIDUES and too_long == "error":
-        raise InputError(
+        raise SequenceError(
             "SEQUENCE_LENGTH",
             where,
             f"found {len(stripped)} residues, expected at most {MAX_RESIDUES}",
@@ -70,12 +77,27 @@ def tokenize(sequences: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     shape (0, 2). The text must come from `normalise`.
     """
     width = max((len(sequence) for sequence in sequences), default=0) + 2
-    input_ids = np.full((len(sequences), width), PAD, dtype=np.int64)
-    for row, sequence in zip(input_ids, sequences, strict=True):
-        row[0] = BEGIN
-        row[1 : len(sequence) + 1] = _ID_OF_BYTE[np.frombuffer(sequence.encode("ascii"), dtype=np.uint8)]
-        row[len(sequence) + 1] = END
+    input_ids = token_rows(sequences, len(sequences), width).astype(np.int64)
     return input_ids, (input_ids != PAD).astype(np.int64)
+
+
+def token_rows(sequences: Sequence[str], rows: int, length: int) -> np.ndarray:
+    """Token ids (M2) of normalised sequences, uint8 of shape (rows, length): padding behind each.
+
+    Rows behind the last sequence are dummies: one residue, so that a model has something finite to make of them. All
+    residues are looked up at once, in a table of 256 bytes.
+    """
+    ids = np.full((rows, length), PAD, dtype=np.uint8)
+    ids[:, 0] = BEGIN
+    count = len(sequences)
+    residues = np.fromiter(map(len, sequences), dtype=np.int64, count=count)
+    columns = np.arange(length)
+    inside = (columns >= 1) & (columns <= residues[:, np.newaxis])
+    ids[:count][inside] = ID_OF_BYTE[np.frombuffer("".join(sequences).encode("ascii"), dtype=np.uint8)]
+    ids[np.arange(count), residues + 1] = END
+    if rows > count:
+        ids[count:, 1:3] = ID_OF_BYTE[ord(RESIDUES[0])], END
+    return ids
 
 
 def golden_sequences() -> list[str]:
@@ -89,7 +111,7 @@ def _golden(j: int, length: int) -> str:
     return "".join(RESIDUES[(value >> 16) % 20] for value in hashes)
 
 
-def _foreign_letter(where: str, character: str, position: int) -> InputError:
+def _foreign_letter(where: str, character: str, position: int) -> SequenceError:
     if character == "*":
         remedy = "remove the stop mark"
     elif character in ".-":
@@ -99,4 +121,6 @@ def _foreign_letter(where: str, character: str, position: int) -> InputError:
     else:
         remedy = None
     found = f"found {character!r} (U+{ord(character):04X}) at position {position}"
-    return InputError("SEQUENCE_LETTER", where, f"{found}, expected one of {RESIDUES} or X", remedy)
+    error = SequenceError("SEQUENCE_LETTER", where, f"{found}, expected one of {RESIDUES} or X", remedy)
+    error.position = position
+    return error

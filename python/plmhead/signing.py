@@ -18,11 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from . import json
-from .config import MAX_CONFIG_BYTES
 from .errors import FormatError, InputError
-from .head import Head, from_bytes, pair_paths, read_file
+from .head import Head, from_bytes, pair_paths, read_file, read_pair
 from .whole_file import replaced
-from .zip import MAX_NPZ_BYTES
 
 MAX_SIGNATURE_BYTES = 64 * 1024
 _MAX_KEY_BYTES = 64 * 1024
@@ -119,8 +117,8 @@ def _hashing(model_signing: Any) -> Any:
 def _read_pair(artifact: str | os.PathLike[str]) -> dict[str, bytes]:
     """Name to content of the NPZ and the config, in this order."""
     npz_path, config_path = pair_paths(artifact)
-    config = read_file(config_path, "config", MAX_CONFIG_BYTES)
-    return {npz_path.name: read_file(npz_path, "npz", MAX_NPZ_BYTES), config_path.name: config}
+    npz, config = read_pair(npz_path, config_path)
+    return {npz_path.name: npz, config_path.name: config}
 
 
 def _copies(folder: Path, files: Mapping[str, bytes]) -> Path:

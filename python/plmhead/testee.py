@@ -14,10 +14,8 @@ from typing import Any, BinaryIO, TextIO
 import numpy as np
 
 from . import __version__, json, score
-from .config import MAX_CONFIG_BYTES
 from .errors import FormatError, InputError
-from .head import Head, from_bytes, read_file
-from .zip import MAX_NPZ_BYTES
+from .head import Head, from_bytes, read_pair
 
 MAX_LINE = 60_000
 BITS = re.compile("[0-9a-f]{16}")
@@ -117,8 +115,7 @@ class Testee:
 
     def load(self, request: dict[str, Any]) -> dict[str, Any]:
         config_path, npz_path = Path(member(request, "config", str)), Path(member(request, "npz", str))
-        config = read_file(config_path, "config", MAX_CONFIG_BYTES)
-        head = from_bytes(read_file(npz_path, "npz", MAX_NPZ_BYTES), config)
+        head = from_bytes(*read_pair(npz_path, config_path))
         self.count += 1
         self.models[f"m{self.count}"] = head
         return {"model": f"m{self.count}"}

@@ -60,8 +60,16 @@ class _Name:
 class _Budget:
     """What is left to do, of a file and the pickles within it together: a file can use one value of it many times."""
 
-    opcodes: int = MAX_OPCODES
-    bytes: int = 2 * MAX_BYTES
+    opcodes: int
+    bytes: int
+
+
+def _budget(size: int) -> _Budget:
+    """For a file of so many bytes when decompressed, which uses its values once.
+
+    The bytes of an array are made twice in protocols 0 to 2, from text. A list of objects has 8 bytes for each opcode.
+    """
+    return _Budget(MAX_OPCODES, 2 * size + 8 * MAX_OPCODES)
 
 
 def read(data: bytes) -> Any:
@@ -69,10 +77,11 @@ def read(data: bytes) -> Any:
 
     Raises InputError: PICKLE_CLASS where it names anything that is not in the table, PICKLE_FORM, PICKLE_LIMIT.
     """
-    stream = io.BytesIO(_decompressed(data))
+    plain = _decompressed(data)
+    stream = io.BytesIO(plain)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of pickletools, on escapes in strings of Python 2
-        value = _Machine(stream, _Budget(), joblib=True).run()
+        value = _Machine(stream, _budget(len(plain)), joblib=True).run()
     if stream.read(1):
         raise _form(stream.tell() - 1, "bytes after the end of the pickle", "none")
     return value
@@ -165,7 +174,7 @@ class _Machine:
     def spend(self, size: int) -> None:
         self.budget.bytes -= size
         if self.budget.bytes < 0:
-            raise _limit(self.at, "the same values used over and over", f"at most {2 * MAX_BYTES} bytes in all")
+            raise _limit(self.at, "the same values used over and over", "each used once")
 
     # --- the stack
 
@@ -291,18 +300,17 @@ class _Machine:
         return Array()
 
     def scalar(self, dtype: Dtype, data: bytes) -> Any:
-        return filled(data, dtype, (), "C")[()]
+        return filled(data, dtype, (), "C", self.spend)[()]
 
     def from_buffer(self, data: bytes, dtype: Dtype, shape: Any, order: Any) -> Array:
-        self.spend(len(data))
-        return Array(filled(data, dtype, shape, order))
+        return Array(filled(data, dtype, shape, order, self.spend))
 
     # --- states
 
     def build(self, _: Any) -> None:
         state, target = self.pop(), self.pop()
         if isinstance(target, Array):
-            self.spend(target.build(state))
+            target.build(state, self.spend)
         elif isinstance(target, Dtype):
             target.build(state)
         elif isinstance(target, Instance):

@@ -18,9 +18,12 @@ from .config import ROOT_FIELDS
 from .errors import InputError
 from .fitted import Fitted, read_estimator
 from .head import Head, from_bytes, pair_paths, self_test_records
+from .json import parse
+from .metadata import check_json
 from .npy import write_array
 from .pair_files import write_pair
 from .prove import Proof, prove
+from .rules import Context, record
 from .zip import write_members
 
 FORMAT_VERSION = "1.0"
@@ -175,7 +178,7 @@ def build(
     """The bytes of a pair, sealed, and the head that the strict loader makes of them.
 
     `members` are the config's members without format, versions, golden, self_test and digests. `golden` is
-    taken as it is; else it is computed from `golden_embeddings`. Raises FormatError, InputError.
+    taken as it is; else it is computed from `golden_embeddings`. Raises FormatError, InputError METADATA at a member's pointer.
     """
     npz = write_members(
         {
@@ -194,6 +197,7 @@ def build(
         "golden": golden if golden is not None else _golden(golden_embeddings, coef, intercept, link),
         "npz_sha256": hashlib.sha256(npz).hexdigest(),
     }
+    _check(bound)
     records = self_test_records(coef, intercept, bound)
     if any(word[1:3] == "ff" and word[0] in "7f" for record in records for word in record["decision"]):
         raise InputError(
@@ -203,6 +207,17 @@ def build(
         )
     config = seal({**bound, "format": "plmhead", "self_test": records})
     return ArtifactBytes(npz, config, from_bytes(npz, config))
+
+
+def _check(members: Mapping[str, Any]) -> None:
+    """By the rules of the config, before the self-test is made, which takes them as kept."""
+    check_json(dict(members))
+    root = parse(seal(members), compact=True)
+    record(*_GIVEN)(root, "", Context(root, ignore_unknown=True))
+
+
+#: What the members of a config are before format and self-test are added.
+_GIVEN = [field for field in ROOT_FIELDS if field.name not in ("format", "self_test")]
 
 
 def _golden(
@@ -240,7 +255,7 @@ def _member_text(value: Any) -> str:
 def seal(members: Mapping[str, Any]) -> bytes:
     """A config's bytes in table order, ending with its digest (SPEC section 5). Optional members that are None are left out.
 
-    Raises InputError where a value is not JSON.
+    Raises InputError METADATA where a value is not JSON.
     """
     known = [field.name for field in ROOT_FIELDS if field.required or members.get(field.name) is not None]
     ordered = [name for name in known if name in members] + [

@@ -4,7 +4,7 @@
 set -eu
 test $# -eq 1 || { echo "usage: sh install.sh PREFIX" >&2; exit 2; }
 test "$(uname -s)" = Linux || { echo "install.sh: this is for Linux; elsewhere build with cargo rustc as below" >&2; exit 2; }
-command -v cargo >/dev/null || { echo "install.sh: cargo is missing: install Rust 1.88 or newer" >&2; exit 2; }
+command -v cargo >/dev/null || { echo "install.sh: cargo is missing: install Rust 1.89 or newer" >&2; exit 2; }
 
 crate=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$1"

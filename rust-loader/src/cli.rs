@@ -11,13 +11,58 @@ use plmhead::{Cutoff, Error, Head, Label, Link, LoadOptions, Matrix, Pair, Score
 use crate::print::{Json, is_hidden};
 use crate::testee;
 
-pub const USAGE: &str = "\
+#[cfg(feature = "encode")]
+use crate::predict::{self, Predict};
+#[cfg(feature = "serve")]
+use crate::serve;
+
+#[cfg(feature = "encode")]
+macro_rules! encode_usage {
+    (commands) => {
+        "       plmhead predict BUNDLE SEQUENCES [--format jsonl|csv] [--on-error stop|skip|report] [--batch-size N]
+                       [--threshold T] [--assay-type NAME] [--sequence-column NAME]
+"
+    };
+    (words) => {
+        " BUNDLE is the folder that `plmhead bundle` in Python made.
+SEQUENCES is a .fasta, .fa, .faa or .csv file, or - for FASTA on standard input."
+    };
+}
+
+#[cfg(not(feature = "encode"))]
+macro_rules! encode_usage {
+    ($part:ident) => {
+        ""
+    };
+}
+
+#[cfg(feature = "serve")]
+macro_rules! serve_usage {
+    () => {
+        "       plmhead serve BUNDLE [--listen ADDRESS:PORT] [options, see plmhead serve --help]\n"
+    };
+}
+
+#[cfg(not(feature = "serve"))]
+macro_rules! serve_usage {
+    () => {
+        ""
+    };
+}
+
+pub const USAGE: &str = concat!(
+    "\
 usage: plmhead inspect ARTIFACT [--json]
        plmhead verify ARTIFACT [--require-verified] [--json]
        plmhead score ARTIFACT X.npy [--threshold T] [--assay-type NAME] [--out FILE] [--json]
-       plmhead testee
+",
+    encode_usage!(commands),
+    serve_usage!(),
+    "       plmhead testee
        plmhead --help | --version
-ARTIFACT is PATH/NAME, PATH/NAME.npz or PATH/NAME_config.json.";
+ARTIFACT is PATH/NAME, PATH/NAME.npz or PATH/NAME_config.json.",
+    encode_usage!(words)
+);
 
 const VERSION_0_WARNING: &str = "version 0: no digests and no self-test; trained with the field's pooling, which counts \
 the end token of every sequence shorter than its batch's longest";
@@ -28,10 +73,29 @@ every sequence shorter than its batch's longest";
 pub enum Command {
     Help,
     Version,
-    Inspect { artifact: PathBuf, json: bool },
-    Verify { artifact: PathBuf, require_verified: bool, json: bool },
-    Score { artifact: PathBuf, x: PathBuf, threshold: Option<f64>, assay_type: Option<String>, out: Option<PathBuf> },
+    Inspect {
+        artifact: PathBuf,
+        json: bool,
+    },
+    Verify {
+        artifact: PathBuf,
+        require_verified: bool,
+        json: bool,
+    },
+    Score {
+        artifact: PathBuf,
+        x: PathBuf,
+        threshold: Option<f64>,
+        assay_type: Option<String>,
+        out: Option<PathBuf>,
+    },
     Testee,
+    #[cfg(feature = "encode")]
+    Predict(Predict),
+    #[cfg(feature = "serve")]
+    Serve(Box<serve::Options>),
+    #[cfg(feature = "serve")]
+    ServeHelp,
 }
 
 /// Why a command ended with exit code 1.
@@ -42,6 +106,12 @@ pub enum Failure {
     Reported,
     /// The output cannot be written.
     Output(io::Error),
+    /// The bundle, the table or a sequence was refused.
+    #[cfg(feature = "encode")]
+    Encode(plmhead::encode::EncodeError),
+    /// The service cannot start, or has ended with requests unanswered.
+    #[cfg(feature = "serve")]
+    Service(String),
 }
 
 impl From<Error> for Failure {
@@ -61,6 +131,10 @@ impl fmt::Display for Failure {
         match self {
             Failure::Refused(error) => write!(f, "{error}"),
             Failure::Reported => Ok(()),
+            #[cfg(feature = "encode")]
+            Failure::Encode(error) => write!(f, "{error}"),
+            #[cfg(feature = "serve")]
+            Failure::Service(message) => write!(f, "SERVICE: {message}"),
             Failure::Output(error) => write!(f, "OUTPUT: cannot write the output: {error}"),
         }
     }
@@ -75,6 +149,8 @@ struct Options {
     threshold: Option<f64>,
     assay_type: Option<String>,
     out: Option<PathBuf>,
+    #[cfg(feature = "encode")]
+    predict: predict::Options,
 }
 
 /// Reads a command line.
@@ -86,15 +162,28 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
         Some(other) => return Err(other.unexpected()),
         None => return Err("a command is missing".into()),
     };
+    #[cfg(feature = "serve")]
+    if command == "serve" {
+        let options = serve::parse(&mut parser)?;
+        return Ok(options.map_or(Command::ServeHelp, |options| Command::Serve(Box::new(options))));
+    }
     let mut options = Options::default();
     while let Some(argument) = parser.next()? {
         match (argument, command.as_str()) {
             (Arg::Long("help") | Arg::Short('h'), _) => return Ok(Command::Help),
             (Arg::Long("json"), "inspect" | "verify" | "score") => options.json = true,
             (Arg::Long("require-verified"), "verify") => options.require_verified = true,
-            (Arg::Long("threshold"), "score") => options.threshold = Some(parser.value()?.parse()?),
-            (Arg::Long("assay-type"), "score") => options.assay_type = Some(parser.value()?.string()?),
+            (Arg::Long("threshold"), "score" | "predict") => options.threshold = Some(parser.value()?.parse()?),
+            (Arg::Long("assay-type"), "score" | "predict") => options.assay_type = Some(parser.value()?.string()?),
             (Arg::Long("out"), "score") => options.out = Some(parser.value()?.into()),
+            #[cfg(feature = "encode")]
+            (Arg::Long("format"), "predict") => options.predict.shape = parser.value()?.parse()?,
+            #[cfg(feature = "encode")]
+            (Arg::Long("on-error"), "predict") => options.predict.on_error = parser.value()?.parse()?,
+            #[cfg(feature = "encode")]
+            (Arg::Long("batch-size"), "predict") => options.predict.batch_size = parser.value()?.parse()?,
+            #[cfg(feature = "encode")]
+            (Arg::Long("sequence-column"), "predict") => options.predict.column = parser.value()?.string()?,
             (Arg::Value(value), _) => options.values.push(value),
             (other, _) => return Err(other.unexpected()),
         }
@@ -103,13 +192,25 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
 }
 
 fn command_of(command: &str, options: Options) -> Result<Command, lexopt::Error> {
-    let Options { values, json, require_verified, threshold, assay_type, out } = options;
+    #[cfg(feature = "encode")]
+    let predict = options.predict;
+    let Options { values, json, require_verified, threshold, assay_type, out, .. } = options;
     let mut values = values.into_iter().map(PathBuf::from);
     match (command, values.next(), values.next(), values.next()) {
         ("inspect", Some(artifact), None, _) => Ok(Command::Inspect { artifact, json }),
         ("verify", Some(artifact), None, _) => Ok(Command::Verify { artifact, require_verified, json }),
         ("score", Some(artifact), Some(x), None) => Ok(Command::Score { artifact, x, threshold, assay_type, out }),
         ("testee", None, _, _) => Ok(Command::Testee),
+        #[cfg(feature = "encode")]
+        ("predict", Some(bundle), Some(table), None) => {
+            Ok(Command::Predict(Predict { bundle, table, threshold, assay_type, options: predict }))
+        }
+        #[cfg(feature = "encode")]
+        ("predict", ..) => Err("wrong number of arguments of predict".into()),
+        #[cfg(not(feature = "encode"))]
+        ("predict", ..) => Err("this program was built without the feature encode, which predict needs".into()),
+        #[cfg(not(feature = "serve"))]
+        ("serve", ..) => Err("this program was built without the feature serve, which serve needs".into()),
         ("inspect" | "verify" | "score" | "testee", ..) => {
             Err(format!("wrong number of arguments of {command}").into())
         }
@@ -136,6 +237,12 @@ pub fn run(command: Command, output: &mut impl Write) -> Result<(), Failure> {
             }
         }
         Command::Testee => testee::run(io::stdin().lock(), output)?,
+        #[cfg(feature = "encode")]
+        Command::Predict(predict) => predict::run(&predict, output)?,
+        #[cfg(feature = "serve")]
+        Command::Serve(options) => serve::run(*options, output)?,
+        #[cfg(feature = "serve")]
+        Command::ServeHelp => writeln!(output, "{}", serve::USAGE)?,
     }
     Ok(())
 }
@@ -201,14 +308,16 @@ fn inspect(pair: &Pair, json: bool, output: &mut impl Write) -> Result<(), Failu
     Ok(print_members(&members, json, output)?)
 }
 
-fn threshold(json: &mut Json, head: &Head) {
+/// The head's own threshold.
+pub fn threshold(json: &mut Json, head: &Head) {
     match head.config().threshold {
         Some(threshold) => json.number(threshold),
         None => json.null(),
     }
 }
 
-fn assay_thresholds(json: &mut Json, head: &Head) {
+/// Those of assay types, by name; null for a head that has no thresholds.
+pub fn assay_thresholds(json: &mut Json, head: &Head) {
     match head.link() {
         Link::Softmax => json.null(),
         Link::Logistic => json.members(|json| {
@@ -278,23 +387,28 @@ fn write_scores(head: &Head, scores: &Scores<'_>, output: &mut impl Write) -> io
     Ok(())
 }
 
-/// One row: plain values for a logistic head, whose probability is that of class 1, and arrays for a softmax head.
+/// One row by its number.
 fn score_line(row: usize, label: &Label, z: &[f64], p: &[f64]) -> String {
     Json::object(|json| {
         json.name("row").plain(row);
-        json.name("label").label(label);
-        if let ([z], [_, p1]) = (z, p) {
-            json.name("decision").number(*z);
-            json.name("probability").number(*p1);
-            json.name("decision_bits").bits(*z);
-            json.name("probability_bits").bits(*p1);
-            return;
-        }
-        let numbers = |json: &mut Json, values: &[f64]| json.array(values, |json, value| json.number(*value));
-        let bits = |json: &mut Json, values: &[f64]| json.array(values, |json, value| json.bits(*value));
-        numbers(json.name("decision"), z);
-        numbers(json.name("probability"), p);
-        bits(json.name("decision_bits"), z);
-        bits(json.name("probability_bits"), p);
+        score_members(json, label, z, p);
     })
+}
+
+/// One row: plain values for a logistic head, whose probability is that of class 1, and arrays for a softmax head.
+pub fn score_members(json: &mut Json, label: &Label, z: &[f64], p: &[f64]) {
+    json.name("label").label(label);
+    if let ([z], [_, p1]) = (z, p) {
+        json.name("decision").number(*z);
+        json.name("probability").number(*p1);
+        json.name("decision_bits").bits(*z);
+        json.name("probability_bits").bits(*p1);
+        return;
+    }
+    let numbers = |json: &mut Json, values: &[f64]| json.array(values, |json, value| json.number(*value));
+    let bits = |json: &mut Json, values: &[f64]| json.array(values, |json, value| json.bits(*value));
+    numbers(json.name("decision"), z);
+    numbers(json.name("probability"), p);
+    bits(json.name("decision_bits"), z);
+    bits(json.name("probability_bits"), p);
 }

@@ -178,7 +178,7 @@ fn version_member(root: &Value, name: &str) -> Result<(u32, u32), Error> {
 }
 
 /// `0`, or one to four digits without a leading zero.
-fn part(text: &str) -> Option<u32> {
+pub(crate) fn part(text: &str) -> Option<u32> {
     let digits = (1..=4).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     let plain = digits && (text == "0" || !text.starts_with('0'));
     if plain { text.parse().ok() } else { None }

@@ -2,7 +2,7 @@
 //! and once, unless a writer is at work (section 19).
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -76,20 +76,28 @@ impl Pair {
 
 /// Reads a regular file of at most `limit` bytes.
 pub(crate) fn read(path: &Path, place: &str, limit: u64) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
-    // Asked before opening: opening a named pipe would wait for a writer.
-    let regular = std::fs::metadata(path).and_then(|found| match found.is_file() && !nameless(path) {
-        true => Ok(()),
-        false => Err(std::io::Error::other("no regular file with a name")),
-    });
-    let mut read = || File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
-    match regular.and_then(|()| read()) {
-        Ok(_) => Ok(bytes),
-        Err(error) => {
-            let message = format!("found {error} at {}, expected a file that can be read", path.display());
-            Err(Error::new(Code::FileUnreadable, place, message))
-        }
+    open(path).and_then(|file| read_start(file, limit)).map_err(|error| {
+        let message = format!("found {error} at {}, expected a file that can be read", path.display());
+        Error::new(Code::FileUnreadable, place, message)
+    })
+}
+
+/// Opens a regular file with a name. Opening a named pipe would wait for a writer, so it is told not to wait.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    let file = options.read(true).open(path)?;
+    match file.metadata()?.is_file() && !nameless(path) {
+        true => Ok(file),
+        false => Err(io::Error::other("no regular file with a name")),
     }
+}
+
+fn read_start(file: File, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// `PATH/.npz` is what a folder's path would lead to: a NAME is not empty.

@@ -11,10 +11,16 @@ use crate::digest::sha256;
 use crate::errors::{Code, Error};
 use crate::files::{Pair, check_sizes};
 use crate::input::{self, Element, Matrix};
+use crate::kernels::{self, Kernel};
 use crate::labels::Label;
+use crate::parallel;
 use crate::score;
 use crate::selftest;
 use crate::zip;
+
+/// Rows whose decisions come before their probabilities: so few that the memory works on during the exponentials. A multiple
+/// of the rows of every tile.
+const ROWS_AT_ONCE: usize = 16;
 
 /// A logistic regression on fixed-length vectors, with everything its artifact says.
 ///
@@ -28,6 +34,7 @@ pub struct Head {
     classes: Vec<Label>,
     n_iter: Vec<u64>,
     npz_sha256: String,
+    kernel: Kernel,
 }
 
 /// What loading may ask for beyond the specification's checks.
@@ -116,11 +123,12 @@ impl Head {
             agreement::check(&config, &arrays)?;
         }
         selftest::check_environment()?;
+        let kernel = kernels::chosen()?;
         let Arrays { coef: (raw, dtype), intercept, n_features, classes, n_iter } = arrays;
         let start = raw.data.as_ptr().addr() - npz.as_ptr().addr();
         let range = start..start + raw.data.len();
         let coef = Coefficients::new(npz, range, dtype);
-        let head = Head { config, coef, intercept, n_features, classes, n_iter, npz_sha256 };
+        let head = Head { config, coef, intercept, n_features, classes, n_iter, npz_sha256, kernel };
         if !version_0 {
             selftest::check_scores(&head)?;
         } else if options.require_verified {
@@ -190,8 +198,9 @@ impl Head {
     /// # Errors
     /// `INPUT_SHAPE`, `INPUT_NONFINITE` or `DECISION_NONFINITE`.
     pub fn decision_function<T: Element>(&self, x: &[T]) -> Result<Vec<f64>, Error> {
-        let mut decision = vec![0.0; self.check_input(x)? * self.rows()];
-        self.decide(x, &mut decision)?;
+        let mut decision = vec![0.0; self.count_rows(x)?.saturating_mul(self.rows())];
+        self.decide(x, &mut decision);
+        self.check_scored(x, &decision)?;
         Ok(decision)
     }
 
@@ -244,73 +253,114 @@ impl Head {
         }
     }
 
-    /// Writes decisions and probabilities into the caller's buffers; allocates nothing.
+    /// Writes decisions and probabilities into the caller's buffers; allocates nothing, and starts no thread.
     ///
     /// # Errors
     /// As [`Head::decision_function`]; `INPUT_SHAPE` at `decision` or `probability` for a buffer of another length than
     /// [`rows`](Head::rows) or [`classes`](Head::classes) times the rows of `x`. After an error the buffers hold
     /// nothing of use.
     pub fn score_into<T: Element>(&self, x: &[T], decision: &mut [f64], probability: &mut [f64]) -> Result<(), Error> {
-        let m = self.check_input(x)?;
-        check_buffer("decision", decision.len(), m * self.rows())?;
-        check_buffer("probability", probability.len(), m * self.classes.len())?;
-        self.decide(x, decision)?;
-        for (z, p) in decision.chunks_exact(self.rows()).zip(probability.chunks_exact_mut(self.classes.len())) {
-            score::probabilities(self.link(), z, p);
+        self.score_into_parallel(x, decision, probability, 1)
+    }
+
+    /// As [`Head::score_into`], on `threads` threads, this one included: the same bits. A small batch starts none.
+    ///
+    /// # Errors
+    /// As [`Head::score_into`].
+    pub fn score_into_parallel<T: Element>(
+        &self,
+        x: &[T],
+        decision: &mut [f64],
+        probability: &mut [f64],
+        threads: usize,
+    ) -> Result<(), Error> {
+        let m = self.count_rows(x)?;
+        // A product that does not fit is the length of no buffer, and more than there is in one part.
+        let z_len = |m: usize| m.saturating_mul(self.rows());
+        let p_len = |m: usize| m.saturating_mul(self.classes.len());
+        let buffers = check_buffer("decision", decision.len(), z_len(m));
+        let buffers = buffers.and_then(|()| check_buffer("probability", probability.len(), p_len(m)));
+        if buffers.is_err() {
+            return self.check_finite(x).and(buffers);
         }
-        Ok(())
+        let rows = parallel::rows_a_part(self.n_features, ROWS_AT_ONCE);
+        let x_parts = x.chunks(rows * self.n_features);
+        let out_parts = decision.chunks_mut(z_len(rows)).zip(probability.chunks_mut(p_len(rows)));
+        parallel::each(x_parts.zip(out_parts), threads, |(x, (z, p))| self.score_unchecked(x, z, p));
+        self.check_scored(x, decision)
     }
 
     fn score_all<T: Element>(&self, x: &[T]) -> Result<(Vec<f64>, Vec<f64>), Error> {
-        let m = x.len() / self.n_features;
-        let mut decision = vec![0.0; m * self.rows()];
-        let mut probability = vec![0.0; m * self.classes.len()];
+        let m = self.count_rows(x)?;
+        let mut decision = vec![0.0; m.saturating_mul(self.rows())];
+        let mut probability = vec![0.0; m.saturating_mul(self.classes.len())];
         self.score_into(x, &mut decision, &mut probability)?;
         Ok((decision, probability))
     }
 
-    /// P1. Returns the number of rows.
-    fn check_input<T: Element>(&self, x: &[T]) -> Result<usize, Error> {
+    /// The number of rows, by P1.
+    fn count_rows<T>(&self, x: &[T]) -> Result<usize, Error> {
         let n = self.n_features;
         if !x.len().is_multiple_of(n) {
             return Err(input::shape_fault(&format!("with {} values", x.len()), n));
         }
-        // Without an early exit, so that the whole row is tested at once.
-        let finite = |row: &[T]| row.iter().fold(true, |all, value| all & value.finite());
-        for (row, values) in x.chunks_exact(n).enumerate() {
-            if !finite(values) {
-                let column = values.iter().position(|value| !value.finite()).unwrap_or_default();
-                let message = format!("found {}, expected a finite value", values[column].widen());
-                return Err(Error::new(Code::InputNonfinite, format!("/{row}/{column}"), message));
-            }
-        }
         Ok(x.len() / n)
     }
 
-    /// P2 and P3 for a batch.
-    fn decide<T: Element>(&self, x: &[T], decision: &mut [f64]) -> Result<(), Error> {
-        let rows = x.chunks_exact(self.n_features).zip(decision.chunks_exact_mut(self.rows()));
-        for (row, (x, decision)) in rows.enumerate() {
-            self.decide_row(x, decision);
-            if let Some(z) = decision.iter().find(|z| !z.is_finite()) {
-                let message = format!("found a decision of {z}, expected a finite one");
-                return Err(Error::new(Code::DecisionNonfinite, format!("/{row}"), message));
+    /// P1 and P3, after P2.
+    ///
+    /// A value that is not finite makes every sum not finite that it enters, whatever it is multiplied with, and so the
+    /// decision. Where all decisions are finite so is the input: it need not be read a second time.
+    fn check_scored<T: Element>(&self, x: &[T], decision: &[f64]) -> Result<(), Error> {
+        // Without an early exit, so that many values are tested at once.
+        if decision.iter().fold(true, |all, z| all & z.is_finite()) {
+            return Ok(());
+        }
+        self.check_finite(x)?;
+        self.check_decisions(decision)
+    }
+
+    /// P2, P4 and P5 for a batch, without checks: a value that is not finite is scored as any other.
+    pub(crate) fn score_unchecked<T: Element>(&self, x: &[T], decision: &mut [f64], probability: &mut [f64]) {
+        let (n, rows, k) = (self.n_features, self.rows(), self.classes.len());
+        let outs = decision.chunks_mut(ROWS_AT_ONCE * rows).zip(probability.chunks_mut(ROWS_AT_ONCE * k));
+        for (x, (decision, probability)) in x.chunks(ROWS_AT_ONCE * n).zip(outs) {
+            self.decide(x, decision);
+            for (z, p) in decision.chunks_exact(rows).zip(probability.chunks_exact_mut(k)) {
+                score::probabilities(self.link(), z, p);
             }
         }
-        Ok(())
     }
 
-    fn decide_row<T: Element>(&self, x: &[T], decision: &mut [f64]) {
+    fn decide<T: Element>(&self, x: &[T], decision: &mut [f64]) {
         match self.coef.values() {
-            Floats::F4(coef) => score::decisions(x, coef, &self.intercept, decision),
-            Floats::F8(coef) => score::decisions(x, coef, &self.intercept, decision),
+            Floats::F4(coef) => self.kernel.decisions(x, coef, &self.intercept, decision),
+            Floats::F8(coef) => self.kernel.decisions(x, coef, &self.intercept, decision),
         }
     }
 
-    /// One row without checks: for the self-test, which judges every value itself.
-    pub(crate) fn score_row(&self, x: &[f64], decision: &mut [f64], probability: &mut [f64]) {
-        self.decide_row(x, decision);
-        score::probabilities(self.link(), decision, probability);
+    /// P1: every value is finite.
+    fn check_finite<T: Element>(&self, x: &[T]) -> Result<(), Error> {
+        match x.iter().position(|value| !value.finite()) {
+            Some(index) => {
+                let (row, column) = (index / self.n_features, index % self.n_features);
+                let message = format!("found {}, expected a finite value", x[index].widen());
+                Err(Error::new(Code::InputNonfinite, format!("/{row}/{column}"), message))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// P3.
+    fn check_decisions(&self, decision: &[f64]) -> Result<(), Error> {
+        match decision.iter().position(|z| !z.is_finite()) {
+            Some(index) => {
+                let row = index / self.rows();
+                let message = format!("found a decision of {}, expected a finite one", decision[index]);
+                Err(Error::new(Code::DecisionNonfinite, format!("/{row}"), message))
+            }
+            None => Ok(()),
+        }
     }
 
     /// P7: the threshold in force. Softmax has none, and its value is not used.

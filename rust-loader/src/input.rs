@@ -10,7 +10,7 @@ use crate::npy::{self, Dtype, Shape, items};
 pub(crate) const PLACE: &str = "X";
 
 pub(crate) mod sealed {
-    pub trait Widen: Copy {
+    pub trait Widen: Copy + Send + Sync {
         /// The same value as binary64, exactly.
         fn widen(self) -> f64;
         fn finite(self) -> bool;

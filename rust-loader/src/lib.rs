@@ -1,16 +1,17 @@
 #![doc = include_str!("../README.md")]
-#![cfg_attr(not(feature = "capi"), forbid(unsafe_code))]
-#![cfg_attr(feature = "capi", deny(unsafe_code))]
+#![deny(unsafe_code)]
 #![deny(missing_docs)]
 
 mod agreement;
 mod arrays;
 #[cfg(feature = "capi")]
-#[allow(unsafe_code)] // the only module with it: pointers come from C
+#[allow(unsafe_code)] // pointers come from C; beside it, only `kernels` has any
 mod capi;
 mod coefficients;
 mod config;
 mod digest;
+#[cfg(feature = "encode")]
+pub mod encode;
 mod errors;
 mod fields;
 mod files;
@@ -18,10 +19,13 @@ mod forms;
 mod head;
 mod input;
 mod json;
+mod kernels;
 mod labels;
 mod npy;
+mod parallel;
 mod score;
 mod selftest;
+pub mod sequences;
 mod tables;
 mod zip;
 

@@ -3,7 +3,11 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+#[cfg(feature = "encode")]
+mod predict;
 mod print;
+#[cfg(feature = "serve")]
+mod serve;
 mod testee;
 
 use std::io::{self, BufWriter, ErrorKind, Write};

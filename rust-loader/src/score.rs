@@ -3,8 +3,11 @@
 //! Each operation is rounded on its own and in the order written. `mul_add` must not be used here, and no sum may be
 //! reordered: the bits are part of the format.
 
+use std::array::from_fn;
+
 use crate::config::Link;
 use crate::input::sealed::Widen;
+use crate::kernels::prefetch;
 
 const LANES: usize = 8;
 
@@ -19,28 +22,108 @@ const P3: f64 = f64::from_bits(0x3f11566aaf25de2c);
 const P4: f64 = f64::from_bits(0xbebbbd41c5d26bf1);
 const P5: f64 = f64::from_bits(0x3e66376972bea4d0);
 
-/// The decisions of one row, for each row of coefficients.
-pub(crate) fn decisions<T: Widen, W: Widen>(x: &[T], coef: &[W], intercept: &[f64], out: &mut [f64]) {
-    for ((z, w), b) in out.iter_mut().zip(coef.chunks_exact(x.len())).zip(intercept) {
-        *z = decision(x, w, *b);
+/// P2 for a batch: the decisions of each row of `x`, for each row of coefficients. `LONE` rows at a time for a head with
+/// one row of coefficients, else tiles of `R` rows and `C` classes. No bit depends on that: each decision has eight partial
+/// sums of its own, which wait for each other less the more there are.
+#[inline(always)]
+pub(crate) fn decisions<T: Widen, W: Widen, const LONE: usize, const R: usize, const C: usize>(
+    x: &[T],
+    coef: &[W],
+    intercept: &[f64],
+    out: &mut [f64],
+) {
+    if intercept.len() == 1 {
+        batch::<T, W, LONE, 1>(x, coef, intercept, out);
+    } else {
+        batch::<T, W, R, C>(x, coef, intercept, out);
     }
 }
 
-/// P2: eight partial sums, folded in one fixed tree.
-fn decision<T: Widen, W: Widen>(x: &[T], w: &[W], b: f64) -> f64 {
-    let (x_blocks, x_rest) = x.as_chunks::<LANES>();
-    let (w_blocks, w_rest) = w.as_chunks::<LANES>();
-    let mut s = [0.0; LANES];
-    for (x, w) in x_blocks.iter().zip(w_blocks) {
-        let w = w.map(W::widen);
-        for lane in 0..LANES {
-            s[lane] += x[lane].widen() * w[lane];
+/// All classes of a few rows come before the next rows, so that `x` is read from memory once.
+#[inline(always)]
+fn batch<T: Widen, W: Widen, const R: usize, const C: usize>(x: &[T], coef: &[W], intercept: &[f64], out: &mut [f64]) {
+    let (n, k) = (coef.len() / intercept.len(), intercept.len());
+    let (mut tiles, mut outs) = (x.chunks_exact(R * n), out.chunks_exact_mut(R * k));
+    for (x, out) in (&mut tiles).zip(&mut outs) {
+        rows::<T, W, R, C>(x, coef, intercept, out);
+    }
+    for (x, out) in tiles.remainder().chunks_exact(n).zip(outs.into_remainder().chunks_exact_mut(k)) {
+        rows::<T, W, 1, C>(x, coef, intercept, out);
+    }
+}
+
+/// P2 for `R` rows and all classes, `C` classes at a time.
+#[inline(always)]
+fn rows<T: Widen, W: Widen, const R: usize, const C: usize>(x: &[T], coef: &[W], intercept: &[f64], out: &mut [f64]) {
+    let (n, k) = (coef.len() / intercept.len(), intercept.len());
+    let whole = k - k % C;
+    for first in (0..whole).step_by(C) {
+        tile::<T, W, R, C>(x, &coef[first * n..][..C * n], &intercept[first..], &mut out[first..], k);
+    }
+    for first in whole..k {
+        tile::<T, W, R, 1>(x, &coef[first * n..][..n], &intercept[first..], &mut out[first..], k);
+    }
+}
+
+/// P2 for a tile of `R` rows and `C` classes: eight partial sums for each pair, folded in one fixed tree. The decisions of
+/// two rows lie `k` apart in `out`.
+#[inline(always)]
+fn tile<T: Widen, W: Widen, const R: usize, const C: usize>(x: &[T], w: &[W], b: &[f64], out: &mut [f64], k: usize) {
+    let n = w.len() / C;
+    let x: [&[T]; R] = from_fn(|r| &x[r * n..][..n]);
+    let w: [&[W]; C] = from_fn(|c| &w[c * n..][..n]);
+    let sums = blocks(x, w, n / LANES);
+    for r in 0..R {
+        for c in 0..C {
+            let mut sums = sums[r][c];
+            add_products(&mut sums, &x[r][n - n % LANES..], &w[c][n - n % LANES..]);
+            out[r * k + c] = fold(&sums) + b[c];
         }
     }
-    for ((s, x), w) in s.iter_mut().zip(x_rest).zip(w_rest) {
+}
+
+/// The partial sums after `count` blocks of eight values of rows that lie one after the other. Apart from what is left
+/// over, whose length would keep the compiler from holding the sums in registers.
+///
+/// Meanwhile the next tile is fetched, line after line as memory likes it, and not in the order in which it will be used.
+#[inline(always)]
+fn blocks<T: Widen, W: Widen, const R: usize, const C: usize>(
+    x: [&[T]; R],
+    w: [&[W]; C],
+    count: usize,
+) -> [[[f64; LANES]; C]; R] {
+    let x = x.map(|x| &x.as_chunks::<LANES>().0[..count]);
+    let w = w.map(|w| &w.as_chunks::<LANES>().0[..count]);
+    let blocks_a_line = 64 / size_of::<[T; LANES]>();
+    let mut sums = [[[0.0; LANES]; C]; R];
+    for block in 0..count {
+        let w = w.map(|w| w[block].map(W::widen));
+        for r in 0..R {
+            let place = block * R + r;
+            // More classes take longer than the memory does.
+            if C == 1 && place.is_multiple_of(blocks_a_line) {
+                prefetch(x[0], R * count + place);
+            }
+            let x = x[r][block].map(T::widen);
+            for c in 0..C {
+                add_products(&mut sums[r][c], &x, &w[c]);
+            }
+        }
+    }
+    sums
+}
+
+/// One product more in each lane, or in the first lanes where `x` and `w` are shorter.
+#[inline(always)]
+fn add_products<T: Widen, W: Widen>(sums: &mut [f64; LANES], x: &[T], w: &[W]) {
+    for ((s, x), w) in sums.iter_mut().zip(x).zip(w) {
         *s += x.widen() * w.widen();
     }
-    (((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))) + b
+}
+
+#[inline(always)]
+fn fold(s: &[f64; LANES]) -> f64 {
+    ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))
 }
 
 /// P4 and P5: the probabilities of all classes from the decisions of one row.
@@ -128,7 +211,8 @@ fn power_of_two(k: i32) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{LANES, decision, exp};
+    use super::{LANES, Widen, exp};
+    use crate::kernels::{Kernel, kernels};
 
     #[track_caller]
     fn check_exp(x: f64, bits: u64) {
@@ -154,12 +238,21 @@ mod tests {
         check_exp(-f64::MAX, 0);
     }
 
+    #[track_caller]
+    fn check_decision<T: Widen>(kernel: Kernel, x: &[T], w: &[f64]) {
+        let mut out = [0.0];
+        kernel.decisions(x, w, &[0.5], &mut out);
+        assert_eq!(out[0].to_bits(), 0x4041c00000000000, "{kernel:?}");
+    }
+
     #[test]
     fn the_example_of_the_specification() {
         let two53 = 9_007_199_254_740_992.0;
         let w = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, two53, 1.0, -two53];
         assert_eq!(w.len() % LANES, 3);
-        assert_eq!(decision(&[1.0; 11], &w, 0.5).to_bits(), 0x4041c00000000000);
-        assert_eq!(decision(&[1.0f32; 11], &w, 0.5).to_bits(), 0x4041c00000000000);
+        for kernel in kernels() {
+            check_decision(kernel, &[1.0; 11], &w);
+            check_decision(kernel, &[1.0f32; 11], &w);
+        }
     }
 }

@@ -49,7 +49,7 @@ static FREE: Rule = Rule::Free;
 static DECISION_OBJECT: Rule = Rule::Object(&DECISION);
 static EMBEDDING_OBJECT: Rule = Rule::Object(&EMBEDDING);
 static GOLDEN_ARRAY: Rule = Rule::Array(6, 6, &GOLDEN_RECORD);
-static GOLDEN_RECORD: Rule = Rule::Object(&GOLDEN);
+pub(crate) static GOLDEN_RECORD: Rule = Rule::Object(&GOLDEN);
 static SELF_TEST_RECORD: Rule = Rule::Object(&SELF_TEST);
 static CV_SCORE: Rule = Rule::Object(&MEAN_STD);
 

@@ -374,6 +374,7 @@ fn inputs() {
         head.score_into(&[0.0; 11], &mut [0.0], &mut [0.0]),
         "INPUT_SHAPE (probability): found a buffer of 1 values, expected 2",
     );
+    refused(head.score_into(&x, &mut [0.0], &mut [0.0]), "INPUT_NONFINITE (/1/2): found -inf, expected a finite value");
     assert_eq!(head.decision_function::<f32>(&[]), Ok(vec![]));
     assert_eq!(head.predict::<f64>(&[]), Ok(vec![]));
 }

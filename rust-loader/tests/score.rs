@@ -39,6 +39,9 @@ fn check(head: &Head, model: &Model, x: &[f64]) {
     let (mut decision, mut probability) = (vec![f64::NAN; z.len()], vec![f64::NAN; p.len()]);
     head.score_into(x, &mut decision, &mut probability).expect("as before");
     assert_eq!((bits(&decision), bits(&probability)), (bits(&z), bits(&p)));
+    (decision, probability) = (vec![f64::NAN; z.len()], vec![f64::NAN; p.len()]);
+    head.score_into_parallel(x, &mut decision, &mut probability, 3).expect("as before");
+    assert_eq!((bits(&decision), bits(&probability)), (bits(&z), bits(&p)));
     for (row, (label, z)) in scores.labels.iter().zip(z.chunks(model.intercept.len())).enumerate() {
         let expected = match z {
             [z] => usize::from(*z > 0.0),
@@ -58,6 +61,18 @@ proptest! {
     #[test]
     fn more_classes_score_as_the_twin((model, x) in model(3usize..6).prop_flat_map(rows_of)) {
         let (npz, config) = model.pair();
+        check(&Head::from_bytes(&npz, &config).expect("a valid pair"), &model, &x);
+    }
+
+    /// So many values that a batch is cut into parts, with rows and classes left over by every tile.
+    #[test]
+    fn large_batches_score_as_the_twin(seed: u32, rows in prop_oneof![Just(1usize), 3usize..7], m in 131usize..140) {
+        let n = 1003;
+        let value = |i: usize| f64::from((i as u32).wrapping_add(seed).wrapping_mul(2_654_435_761) as i32) / 2e8;
+        let coef = (0..rows * n).map(|i| value(i) / 100.0).collect();
+        let model = Model { coef, intercept: (0..rows).map(value).collect() };
+        let (npz, config) = model.pair();
+        let x: Vec<f64> = (7..m * n + 7).map(value).collect();
         check(&Head::from_bytes(&npz, &config).expect("a valid pair"), &model, &x);
     }
 

@@ -27,6 +27,7 @@ def report(found: dict[str, Any]) -> Iterator[str]:
     yield "libraries:"
     for library in found["libraries"]:
         yield f"  {library['name']:16}  {_library(library)}"
+    yield f"accelerator: {_accelerator(found['accelerator'])}"
     yield ""
     yield "devices, the best first:"
     for device in found["devices"]:
@@ -55,6 +56,16 @@ def _library(library: dict[str, Any]) -> str:
         "broken": f"  broken: {library['note']}",
     }
     return f"{library['version']}{words[library['state']]}"
+
+
+def _accelerator(found: dict[str, Any]) -> str:
+    words = {
+        "on": f"{found['name']} {found['version']} scores",
+        "missing": "not installed, numpy scores",
+        "off": f"{found['note']}, numpy scores",
+        "ignored": f"{found['name']} is ignored, numpy scores: {found['note']}",
+    }
+    return words[found["state"]]
 
 
 def add(command: Any) -> None:

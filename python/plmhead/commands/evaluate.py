@@ -81,6 +81,8 @@ def report(found: dict[str, Any]) -> Iterator[str]:
         counted = ("recall", "specificity", "precision", "f1", "mcc")
         header = ["threshold", "", *counted, *("tn", "fp", "fn", "tp")]
         yield from table(header, [_threshold_row(row, counted) for row in found["thresholds"]])
+    if found["assays_left_out"]:
+        yield f"{found['assays_left_out']} more assays are not listed; --assay-type NAME lists one"
     if found["by_class"]:
         yield ""
         names = ("precision", "recall", "f1", "roc_auc", "average_precision")

@@ -13,7 +13,7 @@ from .. import score
 from ..errors import FormatError, InputError
 from ..head import Head, load, read_file
 from ..npy import PREAMBLE_BYTES, check_length, read_header
-from .terminal import add_json_option, add_threshold_options, compact, output
+from .terminal import add_json_option, add_threshold_options, compact, output, warn
 
 _ANY_SIZE = 2**62
 
@@ -56,6 +56,9 @@ def score_records(head: Head, x: Any, threshold: float | None, assay_type: str |
 
 
 def run_score(options: argparse.Namespace) -> None:
+    if Path(options.x).suffix.lower() == ".parquet":
+        _score_parquet(options)
+        return
     head = load(options.artifact)
     x = read_matrix(options.x, head.n_features_in)
     records = score_records(head, x, options.threshold, options.assay_type)
@@ -64,10 +67,24 @@ def run_score(options: argparse.Namespace) -> None:
             file.write(compact(record) + "\n")
 
 
+def _score_parquet(options: argparse.Namespace) -> None:
+    """As a stream, Parquet or CSV out; a row that cannot be scored has its error there."""
+    from ..batch import open_model
+    from ..batch_files import score_file
+
+    if options.out is None:
+        remedy = "name the file of the scores: --out FILE.parquet or FILE.csv"
+        raise InputError("ARGUMENT", "--out", "found none, expected one for Parquet", remedy)
+    model = open_model(options.artifact, sequences=False)
+    done = score_file(options.x, options.out, model, threshold=options.threshold, assay_type=options.assay_type)
+    if done.errors:
+        warn(f"{done.errors} of {done.rows} rows have no score: the column error says why")
+
+
 def add(command: Any) -> None:
     """Declares the verb."""
     parser = command("score", run_score, "score embeddings: one JSON object a row")
-    parser.add_argument("x", metavar="X.npy", help="float32 or float64, shape (rows, n_features_in)")
+    parser.add_argument("x", metavar="X.npy", help="float32 or float64, shape (rows, n_features_in); or X.parquet")
     add_threshold_options(parser)
     parser.add_argument("--out", metavar="FILE", help="instead of standard output")
     add_json_option(parser, "changes nothing: the output is JSON, one object a row")

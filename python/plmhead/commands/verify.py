@@ -1,4 +1,4 @@
-"""`verify`: every check of the specification, and the signature where a key is given; `sign` makes one."""
+"""`verify`: every check of the specification, the signature where a key is given, and the encoder; `sign` makes one."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import os
 from typing import Any
 
 from ..config import MAX_CONFIG_BYTES
-from ..errors import FormatError, spec_text
+from ..errors import FormatError, InputError, spec_text
 from ..head import Head, load, pair_paths, read_file
-from .terminal import add_json_option, compact, printable, show
+from .encoding import add_encoder_options, contract_of, encoder_of
+from .terminal import add_json_option, compact, printable, show, warn
 
 
 def run_verify(options: argparse.Namespace) -> int:
@@ -19,14 +20,32 @@ def run_verify(options: argparse.Namespace) -> int:
         head = _loaded(options)
         if options.schema:
             _check_schema(options.artifact, head)
-    except FormatError as fault:
+        encoder = _check_encoder(head, options)
+    except (FormatError, InputError) as fault:
         if not options.json:
             raise
         show({"name": name, "ok": False, "code": fault.code, "where": fault.where, "message": fault.message}, True)
         return 1
     verdict = {"name": name, "ok": True, "format_version": head.format_version, "verified": head.verified}
-    show({**verdict, "signed": True} if options.public_key else verdict, options.json)
+    show({**verdict, **({"signed": True} if options.public_key else {}), **encoder}, options.json)
     return 0
+
+
+def _check_encoder(head: Head, options: argparse.Namespace) -> dict[str, Any]:
+    """Hold the encoder to the head's contract and golden results, where one is named: what to tell of it.
+
+    Raises InputError: ENCODER, GOLDEN with the likely breach, DEVICE; ImportError.
+    """
+    if not (options.encoder or options.model):
+        return {}
+    from ..encode import check_golden, check_rules, random_weights_warning
+
+    encoder = encoder_of(contract_of(head), options)
+    warn(random_weights_warning(encoder.name))
+    check_rules(encoder, thorough=True)
+    difference = check_golden(encoder, head.config, head.coef, head.intercept)
+    about = {"encoder": encoder.name, "device": encoder.engine.device, "accuracy": encoder.accuracy}
+    return {**about, "largest_golden_difference": difference}
 
 
 def _loaded(options: argparse.Namespace) -> Head:
@@ -70,6 +89,9 @@ def add(command: Any) -> None:
     verify.add_argument("--public-key", metavar="FILE.pem", help="first check NAME.sig, by this key, over both files")
     verify.add_argument("--require-verified", action="store_true", help="refuse version 0, which has no digests")
     verify.add_argument("--schema", action="store_true", help="also validate the config against the JSON Schema")
+    add_encoder_options(
+        verify, "also hold this to the contract and the golden results: a shipped encoder, an ONNX file, …"
+    )
     verify.add_argument("--json", action="store_true", help="one line, one object")
     sign = command("sign", run_sign, "check a pair and write NAME.sig, a signature over its two files")
     sign.add_argument("--key", required=True, metavar="FILE.pem", help="private key on P-256, P-384 or P-521")

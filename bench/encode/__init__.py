@@ -1,0 +1,1 @@
+"""Sequences per second and peak memory of encoders, side by side in one run: `python -m bench.encode`."""

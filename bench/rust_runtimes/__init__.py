@@ -1,0 +1,1 @@
+"""Rust ONNX runtimes, measured: see `run.py`."""
