@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from ..affinity import pinned
 from .contestants import Contestant
 from .environments import HERE, AbsentError, python_of
 
@@ -36,7 +37,7 @@ class Process:
     def __init__(self, contestant: Contestant, cores: list[int], log: Path, seconds: float) -> None:
         self.contestant, self.seconds, self.log = contestant, seconds, log
         python = python_of(contestant.environment)
-        with log.open("w") as errors:
+        with log.open("w") as errors, pinned(cores):
             self.process = subprocess.Popen(
                 [str(python), "-m", "bench.encode.worker"],
                 cwd=ROOT,
@@ -44,7 +45,6 @@ class Process:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                preexec_fn=lambda: os.sched_setaffinity(0, cores),  # before its libraries count cores
             )
 
     def ask(self, **request: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ..affinity import pinned
 from ..encode.environments import AbsentError
 from .contestants import Contestant, Fresh
 
@@ -42,14 +43,13 @@ class Process:
         reason = missing(contestant.program)
         if reason:
             raise AbsentError(reason)
-        with log.open("w") as errors:
+        with log.open("w") as errors, pinned(cores):
             self.process = subprocess.Popen(
                 [*contestant.program, contestant.word, str(artifact), str(len(cores)), str(values)],
                 env=environment(len(cores), contestant.environment),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                preexec_fn=lambda: os.sched_setaffinity(0, cores),  # before its libraries count cores
             )
 
     def ask(self, what: str, rows: int, repeats: int) -> dict[str, Any]:
